@@ -133,6 +133,7 @@ def test_a_journal_of_a_stranger_offers_nothing_that_its_code_makes(folder: Path
                 "resume",
                 "search",
                 "show",
+                "steer",
             ],
         ),
         ("mmos run --max-t", ["--max-turns"]),

@@ -175,6 +175,7 @@ MORE: dict[tuple[str, ...], list[list[str]]] = {
     ("runs", "delete"): [[f"x{EVIL}", "--yes"]],
     ("threads", "delete"): [[f"x{EVIL}", "--yes"]],
     ("runs", "answer"): [["ASKING", EVIL]],
+    ("runs", "steer"): [[EVIL, EVIL], ["RUN", EVIL]],
     ("runs", "resume"): [["ASKING", "--on-question", "wait"]],
     ("runs", "replay"): [["RUN"], [EVIL], ["--all"]],
     ("runs", "list"): [["--waiting"], ["--words", EVIL], ["--thread", EVIL]],

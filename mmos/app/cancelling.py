@@ -1,4 +1,4 @@
-"""Cancels runs on request, also on the request of another process."""
+"""Cancels runs on request, and passes on what the user writes to models that talk, also on the request of another process."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from mmos.events import CancelRequested, Entry, Event, Reason, RunFinished
 from mmos.journal import Journal
 from mmos.logs import logger
 from mmos.scope import Scope
+from mmos.talk_events import TalkSteered
 from mmos.views.conversation import Conversation
 from mmos.views.listing import RUN_KINDS, at_work
 from mmos.views.run import RunView
@@ -98,8 +99,12 @@ class Cancelling:
                 raise
 
     def heed(self, entry: Entry) -> None:
-        """Stop the run that this request names, if this app works on it."""
+        """Stop the run that this request names, or let it read a text, if this app works on it."""
         run = self._at_work.get(entry.run)
+        if isinstance(entry.event, TalkSteered):  # a run that is resumed later reads it in the journal
+            if run is not None and entry.seq > run.since:
+                run.scope.view.apply(entry)
+            return
         if run is None:
             self._early[entry.run] = entry
             if len(self._early) > MOST_EARLY:
@@ -129,7 +134,7 @@ class Cancelling:
         while True:
             await asyncio.sleep(LOOK_EVERY)
             try:
-                requests = await self._journal.read(kinds=(CancelRequested.kind,), after=self._seen)
+                requests = await self._journal.read(kinds=(CancelRequested.kind, TalkSteered.kind), after=self._seen)
             except StateError as error:  # the run goes on; its own writes will say what is wrong
                 _log.warning("cancel_requests_unread", code=error.code)
                 continue

@@ -84,6 +84,21 @@ class Records:
         if entry is not None:
             self._cancelling.heed(entry)
 
+    async def steer(self, run: str, text: str) -> None:
+        """Write to the models of a run that talk with each other, also in another process. All of them and the arbiter read it before they write again.
+
+        Args:
+            run: The id of the run, or its first or last characters.
+            text: What they should know. `UsageError` is raised when no conversation of models goes on in the run.
+
+        Example::
+
+            await app.steer("9F3K", "Do not change the public interface.")
+        """
+        from mmos.conversing.steering import steer  # few runs have a conversation of models
+
+        self._cancelling.heed(await steer(self.journal, await self.find(run), text))
+
     async def rate(self, run: str, *, good: bool, note: str = "") -> None:
         """Record whether a run was good, with a note. The newest rating counts. `run` is its id, or its first or last characters."""
         run = await self.find(run)

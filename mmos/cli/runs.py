@@ -23,6 +23,7 @@ from mmos.cli.runs_rate import rate
 from mmos.cli.runs_replay import replay
 from mmos.cli.runs_resume import answer, resume
 from mmos.cli.runs_search import search
+from mmos.cli.runs_steer import steer
 from mmos.cli.text import harmless
 
 
@@ -46,6 +47,7 @@ runs.add_command(replay)
 runs.add_command(diff)
 runs.add_command(cancel)
 runs.add_command(rate)
+runs.add_command(steer)
 runs.add_command(search)
 runs.add_command(export)
 runs.add_command(import_runs)

@@ -123,7 +123,8 @@ def _proposed(talk: Talk, event: events.ConclusionProposed) -> None:
 
 
 def _steered(talk: Talk, event: events.TalkSteered) -> None:
-    talk.steered.append(event)
+    if event not in talk.steered:  # the process that works on the run may read its own text again
+        talk.steered.append(event)
 
 
 def _noticed(talk: Talk, event: events.TalkNoticed) -> None:

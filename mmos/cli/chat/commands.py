@@ -57,6 +57,7 @@ COMMANDS: dict[str, Command] = {
     "resume": Command("conversations:resume", "[ANSWER]", "continue a turn that was stopped, or that waits for your ANSWER", at_once=False),
     "edit": Command("commands:edit", "", "change the last task in $EDITOR or the input line, and ask it instead", at_once=False),
     "cancel": Command("commands:cancel", "[all]", "stop the turn; `all` also drops the waiting lines"),
+    "say": Command("commands:say", "TEXT", "write to the models that talk with each other now; they read it before they write again"),
     "good": Command("commands:good", "[NOTE]", "keep that the last answer was good, with a note if you write one", at_once=False),
     "bad": Command("commands:bad", "[NOTE]", "keep that the last answer was bad, with a note if you write one", at_once=False),
     "save": Command("commands:save", "FILE", "write the conversation to FILE, as Markdown", ("file",), at_once=False),
@@ -133,6 +134,15 @@ async def cancel(session: Session, argument: str) -> None:
         session.say(f"Dropped {counted(len(dropped), 'waiting line')}.")
     elif not stopped:
         session.say("Nothing is running.")
+
+
+async def say(session: Session, argument: str) -> None:
+    if not argument:
+        raise UsageError("The text is missing.", next_step="/say TEXT writes to the models that talk with each other.")
+    if not session.answering or not session.runs:
+        raise UsageError("No models talk with each other now.", next_step="Write your text without /say to ask the arbiter.")
+    await session.app.steer(session.runs[-1], argument)
+    session.say("They read this before they write again.")
 
 
 async def retry(session: Session, argument: str) -> None:  # noqa: ARG001
