@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmos import RunOptions
+from mmos.cli.trace import lines
 from mmos.events import CallFinished, LaneOpened
 from mmos.rehearsal.prompt import Prompt
 from mmos.talk_events import MessageReviewed, MessageSent, TalkClosed
@@ -81,6 +82,7 @@ async def test_the_arbiter_chooses_what_each_model_reads() -> None:
         assert [(one.sender, one.to, one.query, one.shown) for one in sent[3:]] == [
             ("reasoning", "arbiter", "Is that right?", (1, 3)), ("reasoning", "arbiter", "Sure?", ()), ("coding", "arbiter", "Look.", (2,)),
         ]  # fmt: skip
+        assert any("coding, asked Where?: In the cache." in line for line in lines(await on.app.journal.read(run=answer.run)))
         [closed] = await facts(on.app, answer.run, TalkClosed)
         assert closed.own_verdict == "I think it is the pool."
         assert [one["text"] for one in closed.record["consensus"]] == ["cache"]

@@ -14,6 +14,8 @@ from mmos.journal import Journal
 from mmos.talk_events import TalkSteered
 from mmos.testing import Call, facts, stage, until
 from tests.shell import shell
+from tests.talking import OWN, PASS, VERDICT, cast, say
+from tests.talking import start as start_direct
 from tests.terminal import terminal
 from tests.test_story_mediated import DONE, arbiter, asks, read, results
 
@@ -40,6 +42,24 @@ async def test_all_that_take_part_read_what_the_user_writes() -> None:
         assert [event.text for event in await facts(on.app, answer.run, TalkSteered)] == [WORDS]
         with pytest.raises(UsageError, match="was answered before"):
             await on.app.steer(answer.run, "Too late.")
+
+
+async def test_in_a_direct_talk_the_reviewer_reads_it_too() -> None:
+    coding, reasoning = [QUESTION, say("A hash."), say("So.", stance="agree")], [say("A tree."), say("No.", stance="disagree")]
+    async with stage(cast([start_direct(), OWN, PASS, PASS, PASS, PASS, VERDICT, "Done."], coding, reasoning), orchestration=ASKING) as on:
+        run: list[str] = []
+
+        async def answerer(_question: mmos.events.QuestionAsked) -> str:
+            await on.app.steer(run[0], WORDS)
+            return "safe"
+
+        answer = await on.app.run("Find an index.", watch=Watch(answerer=answerer, on_start=run.append))
+        heard = on.heard("arbiter")
+        reviews, closing = [text for text in heard if "Call review" in text], [text for text in heard if "Call conclude" in text]
+        assert [WORDS in text for text in reviews][:2] == [True, False]
+        assert WORDS in closing[0]
+        assert WORDS in on.heard("reasoning")[1]
+        assert answer.text == "Done."
 
 
 async def test_another_process_writes_to_a_talk(tmp_path: Path) -> None:

@@ -55,6 +55,8 @@ def _told(event: Event, width: int) -> str:
     match event:
         case TalkOpened():
             return opened(event, width)
+        case MessageSent(sender=sender, query=query, text=text) if query:
+            return f"  {sender}, asked {one_line(query, width // 2)}: {one_line(text, width)}"
         case MessageSent(sender=sender, to=to, text=text):
             stance = f" ({event.stance})" if event.stance and event.stance != "new" else ""
             return f"  {sender} → {to}{stance}: {one_line(text, width)}"

@@ -125,7 +125,9 @@ class Mediated:
         shown = self._shown(name, arguments, keeps=keeps)
         earlier = [one for one in table.talk.sent.values() if one.sender == name]
         topic = arguments["context_filter"] != "nothing" and not (keeps and any(one.remembered for one in earlier))
-        message = Message("user", self._words(name, query, shown, topic=topic), files=table.context.told.files if topic else ())
+        message = Message(
+            "user", self._words(name, query, shown, topic=topic, keeps=keeps), files=table.context.told.files if topic else ()
+        )
         answer = await context.put(Question(name, message, name, memory=table.memory if keeps else "none"))
         if not answer.text.strip():
             raise ToolError(self._templates.fill("no_answer", reason=f"{name} wrote nothing"))
@@ -148,10 +150,10 @@ class Mediated:
         known = {number for said in messages if said.sent.sender == name and said.sent.remembered for number in said.sent.shown}
         return [said for number, said in others.items() if number in chosen and not (keeps and number in known)]
 
-    def _words(self, name: str, query: str, shown: Sequence[Said], *, topic: bool) -> str:
+    def _words(self, name: str, query: str, shown: Sequence[Said], *, topic: bool, keeps: bool) -> str:
         """What a participant reads. The query comes last, because a small model forgets what is far above."""
         table, templates = self.table, self._templates
-        parts = [*self._topic(name, topic=topic), *(message_line(templates, said) for said in shown), *notes(table, name)]
+        parts = [*self._topic(name, topic=topic), *(message_line(templates, said) for said in shown), *notes(table, name, remembers=keeps)]
         return templates.fill("talk_query", context=Fenced("\n\n".join([*parts, ""]) if parts else ""), query=query)
 
     def _topic(self, name: str, *, topic: bool) -> list[str]:

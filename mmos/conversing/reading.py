@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 from mmos.conversing.place import Place
 from mmos.fences import Fenced, one_line
 from mmos.prompting.budget import estimate
@@ -29,16 +31,20 @@ def message_line(templates: Templates, said: Said, text: str = "") -> Fenced:
 
 
 def messages_of(place: Place, newest: int = 0) -> Fenced:
-    """The messages of a talk for the arbiter. `newest`: how many at most; 0: all. A dropped one is not shown. If they would fill its window, it reads digests."""
-    shown, templates, window = (
-        [said for said in place.talk.messages if not said.dropped][-newest:],
-        place.terms.templates,
-        place.terms.arbiter.window,
-    )
-    lines = [message_line(templates, said) for said in shown]
-    if window and estimate("".join(lines)) > window * MOST_SHARE:
-        lines = [message_line(templates, said, short(place, said.sent.sender, said.text, SHORT)) for said in shown]
-    return Fenced("\n\n".join(lines) or templates.fill("none"))
+    """The messages of a talk for the arbiter, with what the user wrote between them. `newest`: how many at most; 0: all. A dropped one is not shown. If they would fill its window, it reads digests."""
+    templates, window = place.terms.templates, place.terms.arbiter.window
+    shown = [said for said in place.talk.messages if not said.dropped][-newest:]
+    lines = [(said.number, message_line(templates, said)) for said in shown]
+    if window and estimate("".join(line for _, line in lines)) > window * MOST_SHARE:
+        lines = [(said.number, message_line(templates, said, short(place, said.sent.sender, said.text, SHORT))) for said in shown]
+    first = shown[0].number if shown and newest else 0
+    written = sorted([*lines, *wishes(place, first)], key=itemgetter(0))
+    return Fenced("\n\n".join(line for _, line in written) or templates.fill("none"))
+
+
+def wishes(place: Place, since: int = 0) -> list[tuple[int, str]]:
+    """What the user has written to the talk since a message, each with the number of the message before it."""
+    return [(one.number, place.terms.templates.fill("talk_user", text=one.text)) for one in place.talk.steered if one.number >= since]
 
 
 def short(place: Place, name: str, text: str, most: int = 0) -> str:
@@ -57,13 +63,25 @@ def unread(place: Place, name: str) -> list[Said]:
     return [said for said in messages if said.number > last and said.reaches(name)]
 
 
-def notes(place: Place, name: str) -> list[str]:
-    """What a participant should know beside the messages: what became of its own, what the user says, and what rules found."""
+def unread_wishes(place: Place, name: str) -> list[str]:
+    """What the user has written to the talk and somebody has not read in an exchange that it remembers."""
+    history = place.scope.conversation.histories.get((place.memory, name))
+    read = [message.content for message in history.messages if message.role == "user"] if history else []
+    return [line for _, line in wishes(place) if not any(line in text for text in read)]
+
+
+def notes(place: Place, name: str, *, remembers: bool = True) -> list[str]:
+    """What a participant should know beside the messages: what became of its own, what the user says, and what rules found.
+
+    `remembers`: whether it remembers its earlier exchanges in the talk. Otherwise only what the user says means something to it.
+    """
+    if not remembers:
+        return [line for _, line in wishes(place)]
     talk, templates = place.talk, place.terms.templates
     own = [said for said in talk.messages if said.sent.sender == name]
     last = max((said.number for said in own), default=0)
     found = [line for said in own[-1:] if (line := _of_own(templates, said))]
-    found += [templates.fill("talk_user", text=one.text) for one in talk.steered if one.number >= last]
+    found += unread_wishes(place, name)
     found += [templates.fill("talk_refused", reason=one_line(one.reason)) for one in talk.proposals if one.by == name and not one.accepted]
     return found + ([facts] if (facts := facts_of(place, last)) else [])
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, get_args
 
 from mmos.conversing.place import Place
-from mmos.conversing.reading import facts_of
+from mmos.conversing.reading import facts_of, unread_wishes
 from mmos.conversing.taking import spec_of, taken, taking
 from mmos.conversing.terms import FAULTS
 from mmos.fences import Fenced, one_line
@@ -71,10 +71,11 @@ def _words(place: Place, sent: MessageSent) -> str:
     context = templates.fill("talk_context", task=place.context.told.content, topic=opened.topic) + "\n\n" if first else ""
     others = ", ".join(name for name in opened.participants if name != sent.sender)
     to = others if sent.to == ALL else sent.to
-    facts = facts_of(place, sent.number)
+    found = filter(None, [facts_of(place, sent.number), *unread_wishes(place, place.terms.arbiter.name)])
+    facts = Fenced("".join(f"{line}\n" for line in found))
     return templates.fill(
         "talk_review", context=Fenced(context), sender=sent.sender, to=to, number=str(sent.number), text=sent.text,
-        facts=f"{facts}\n" if facts else "",
+        facts=facts,
     )  # fmt: skip
 
 
