@@ -224,11 +224,12 @@ class Reading:
         division = scope.view.divisions.by_lane[scope.lane]
         if division.condensed is not None:
             return
-        places = {"request": self.request, "parts": str(self.plan.divided.parts), "missing": self._missing()}
+        request, parts, missing = self.request, str(self.plan.divided.parts), self._missing()
         if told == "parts_read":
-            text = self.templates.fill("parts_read", notes=notes or self.templates.fill("parts_empty"), **places)
+            notes = notes or self.templates.fill("parts_empty")
+            text = self.templates.fill("parts_read", request=request, parts=parts, missing=missing, notes=notes)
         else:
-            text = self.templates.fill("parts_rewritten", **places)
+            text = self.templates.fill("parts_rewritten", request=request, parts=parts, missing=missing)
         images = tuple(file for file in scope.exchange.messages[0].files if file.image)
         scope.record(TaskCondensed(scope.lane, Message("user", text.strip(), files=images), scope.role))
 
