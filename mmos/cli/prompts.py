@@ -56,7 +56,7 @@ class Shelf:
         """Describe a prompt for JSON documents."""
         from mmos.errors import ConfigError
 
-        about = self.templates.described[name]
+        about = self.templates.about(name)
         try:
             used = self.templates.places_in(name)
         except ConfigError:  # one of the problems
@@ -81,7 +81,7 @@ class Shelf:
         """Make a diff from the built-in text to the used one."""
         from mmos.prompting.templates import Templates
 
-        section = f" ({name})" if self.templates.described[name].section else ""
+        section = f" ({name})" if self.templates.about(name).section else ""
         names = (f"built in/{self.templates.shipped(name).name}{section}", f"{_near(self.templates.path(name))}{section}")
         ours = Templates().body(self.templates.replaces(name)).strip().splitlines()
         used = self.templates.body(name).strip().splitlines()

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 _HEADING = re.compile(r"^##[ \t]+(\S+)[ \t\r]*(?:\n|\Z)", re.MULTILINE)
-_COMMENT = re.compile(r"\s*<!--(.*?)-->", re.DOTALL)
 
 
 class Place(NamedTuple):
@@ -27,12 +26,6 @@ class Section:
     raw: str
     """With its heading, if it has one."""
     text: str
-
-    @property
-    def comment(self) -> list[str]:
-        """The lines of the comment that its text begins with. In the built-in files it says who reads the text, and what each place is."""
-        found = _COMMENT.match(self.text)
-        return found[1].strip().splitlines() if found else []
 
 
 def sections(raw: str) -> list[Section]:

@@ -15,11 +15,11 @@ from mmos.config.wording import nearest, perhaps, shown
 from mmos.errors import ConfigError, Problem, UsageError
 from mmos.fences import widened
 from mmos.files import MOST_TEXT, content, text_of
+from mmos.prompting.front_matter import described, faults, without_head
 from mmos.prompting.sections import Place, Section, sections
 
 _PLACE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _MARKUP = re.compile(r"\{[{%#]")
-_COMMENTS = re.compile(r"\A\s*(?:<!--.*?-->\s*)+", re.DOTALL)
 _PACKAGE = Path(__file__).parent.parent
 _NOTES = "readme"
 """The start of a file name that may be in the folder besides the texts."""
@@ -57,7 +57,7 @@ NAMES = (*_WHOLE, *SECTIONED)
 
 @cache
 def texts() -> Mapping[str, Text]:
-    """Every text that MMOS reads, by its name, as the comments of the built-in files describe them."""
+    """Every text that MMOS reads, by its name, as the front matter of the built-in files describes them."""
     return {name: _description(section, file) for file in NAMES for name, section in _built_in_texts(file).items()}
 
 
@@ -74,9 +74,9 @@ def _by_name(file: str, raw: str) -> Mapping[str, Section]:
 
 
 def _description(section: Section, file: str) -> Text:
-    """What the comment of a built-in text says. Its first line is `READER: USE`, and each other line `PLACE: MEANING`."""
-    (reader, use), *places = [line.split(": ", 1) for line in section.comment]
-    return Text(reader, use, dict(places), file)
+    """What the front matter of a built-in text says."""
+    keys = described(section.text)
+    return Text(keys["reader"], keys["use"], keys.get("places", {}), file)
 
 
 @cache
@@ -119,7 +119,7 @@ class Templates:
     _split: dict[Path, Mapping[str, Section]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def text(self, name: str) -> str:
-        """The text of `NAME.md` without the comments at its head. Raises `ConfigError` for a place that MMOS does not fill."""
+        """The text of `NAME.md` without its head. Raises `ConfigError` for a place that MMOS does not fill."""
         if name in self.given:
             return self.given[name]
         if name not in self._read:
@@ -144,13 +144,16 @@ class Templates:
         places = texts()["specialist"].places if own else {}
         return {**texts(), **{role: Text(role, "its system text, in place of `specialist.md`", places, role) for role in own}}
 
+    def about(self, name: str) -> Text:
+        return texts()[name] if name in texts() else self.described[name]
+
     def explain(self, unclear: Unclear) -> str:
         """What a model reads about its unclear reply. Empty for a clear one."""
         return self.fill(unclear.text, **unclear.places) if unclear else ""
 
     def path(self, name: str) -> Path:
         """The file that MMOS uses for this text."""
-        text = self.described[name]
+        text = self.about(name)
         own = self.own(text.file)
         return own if own is not None and (not text.section or name in self._sections(own)) else self.shipped(name)
 
@@ -167,11 +170,11 @@ class Templates:
         return name if name in texts() else "specialist"
 
     def whole(self, name: str) -> str:
-        """The content of the file that MMOS uses, or the section of it, with all comments."""
+        """The content of the file that MMOS uses, or the section of it, with its head."""
         return self._section(name).raw
 
     def body(self, name: str) -> str:
-        """The text as the file has it, without the comments at its head."""
+        """The text as the file has it, without its head."""
         return self._body(name)[1]
 
     def source(self, name: str) -> Source:
@@ -214,14 +217,15 @@ class Templates:
 
     def _load(self, name: str) -> str:
         above, text = self._body(name)
-        if wrong := [*_unknown(self.path(name), text, above, self.described[name].places), *_faults(self.path(name), text, above)]:
+        path, places, section = self.path(name), self.about(name).places, self._section(name)
+        if wrong := [*_unknown(path, text, above, places), *_faults(path, text, above), *_wrong_head(path, section, places)]:
             raise ConfigError(wrong)
         return _PLACE.sub(r"{{ \1 }}", text) if is_plain(text) else text  # whatever spaces the file has inside the braces
 
     def _body(self, name: str) -> tuple[int, str]:
-        """The number of lines above the text, comments included, and the text."""
+        """The number of lines above the text, its head included, and the text."""
         section = self._section(name)
-        text = _COMMENTS.sub("", section.text)
+        text = without_head(section.text)
         return section.above + section.text.count("\n", 0, len(section.text) - len(text)), text
 
     def _section(self, name: str) -> Section:
@@ -246,7 +250,7 @@ class Templates:
             yield from error.problems
             return
         known, seen = _built_in_texts(file), set()
-        if _COMMENTS.sub("", first.text).strip():
+        if without_head(first.text).strip():
             yield Problem(f"{path}:1", "", f"this text is in no section; write a line above it, such as '## {next(iter(known))}'")
         for section in rest:
             name, where = section.name, f"{path}:{section.above}"
@@ -256,7 +260,7 @@ class Templates:
                 )
             elif name in seen:
                 yield Problem(where, "", f"the section '{name}' is in this file twice")
-            elif not _COMMENTS.sub("", section.text).strip():
+            elif not without_head(section.text).strip():
                 yield Problem(where, "", f"the section '{name}' has no text; remove it to use the built-in one")
             seen.add(name)
 
@@ -294,6 +298,12 @@ def _faults(path: Path, text: str, above: int) -> Iterator[Problem]:
         from mmos.prompting.language import check
 
         yield from (Problem(f"{path}:{above + fault.line}", "", shown(fault.message, 300)) for fault in check(text).faults)
+
+
+def _wrong_head(path: Path, section: Section, places: Mapping[str, str]) -> Iterator[Problem]:
+    """What is wrong with the front matter of a text of the user."""
+    if path.parent != _built_in_folder():
+        yield from (Problem(f"{path}:{section.above + fault.line}", "", fault.message) for fault in faults(section.text, places))
 
 
 def _is_read(folder: Path, name: str, roles: Collection[str]) -> bool:
