@@ -11,7 +11,7 @@ from mmos.config.wording import perhaps, shown
 KEYS = ("reader", "use", "places", "about", "name", "version", "description")
 """The keys that front matter may have. MMOS reads the first three, and only in the built-in files."""
 
-_FRONT = re.compile(r"\A\s*^---[ \t]*\r?\n(?P<keys>.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
+_FRONT = re.compile(r"\A\s*^---[ \t]*\r?\n(?P<keys>.*?)^---[ \t]*(?:\r?\n\s*|\Z)", re.DOTALL | re.MULTILINE)
 _KEY = re.compile(r"[ \t]*(?:#|$)|[A-Za-z_]\w*:(?:\s|$)")
 _LINE = re.compile(r"(?P<within> {2})?(?P<key>\w+):(?: (?P<value>[^\s'\"#&*!|>%@`{\[\]},?-].*|'.*'))?")
 _COMMENTS = re.compile(r"\A\s*(?:<!--(?P<first>.*?)-->\s*)(?:<!--.*?-->\s*)*", re.DOTALL)

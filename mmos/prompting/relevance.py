@@ -25,41 +25,10 @@ _WORD = re.compile(r"[^\W\d_]+|\d+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _ENDINGS = ("ings", "ing", "ies", "ied", "es", "ed", "er", "s", "e", "y")
 _COMMON = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "are",
-        "as",
-        "at",
-        "be",
-        "by",
-        "for",
-        "from",
-        "how",
-        "in",
-        "into",
-        "is",
-        "it",
-        "its",
-        "my",
-        "of",
-        "on",
-        "or",
-        "our",
-        "that",
-        "the",
-        "their",
-        "this",
-        "to",
-        "was",
-        "what",
-        "when",
-        "which",
-        "who",
-        "why",
-        "with",
-    ]
+    re.findall(
+        r"\w+",
+        "a an and are as at be by for from how in into is it its my of on or our that the their this to was what when which who why with",
+    )
 )
 _LEAST = 3
 """Letters that stay when an ending goes."""
