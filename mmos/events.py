@@ -11,6 +11,7 @@ from mmos import chunk_events as chunk_events
 from mmos import quality_events as quality_events
 from mmos import recovery_events as recovery_events
 from mmos import talk_events as talk_events
+from mmos import window_events as window_events
 from mmos.event import Event as Event
 from mmos.event import Reason as Reason
 from mmos.event import Status as Status

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from mmos import events
+from mmos import events, window_events
 from mmos.cli import parts
 from mmos.cli.output import how_long, whole_seconds
 from mmos.cli.styles import style
@@ -327,7 +327,7 @@ class Activity:
                 known = bool(roles) and self._unserved.issuperset(roles)
                 self._unserved.update(roles)
                 self._warnings.add(text)
-            case events.HistoryShortened():
+            case events.HistoryShortened() | window_events.MessagesShortened() | window_events.HistorySummarised():
                 self._warnings.add(text)
         if text and not known:
             self.notes.append(f"! {flat(text)}")

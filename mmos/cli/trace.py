@@ -23,7 +23,8 @@ from mmos.recovery_events import AnswerRestated, RecoveryBegun, RecoveryJudged, 
 from mmos.talk_events import TalkOpened, TaskHandedOver
 from mmos.views.routes import candidates, in_words
 from mmos.views.rules import in_words as met_in_words
-from mmos.views.run import history_warning
+from mmos.views.window import OF_WINDOWS, window_note
+from mmos.window_events import HistorySummarised, MessagesShortened
 
 WIDTH = 110
 WHY = 400
@@ -59,8 +60,8 @@ def progress(event: events.Event) -> str:
             return f"  {role} ({model} on {host}): {counted(usage.output_tokens, 'token')}"
         case events.ModelFailed(lane=lane) if "/" not in lane:
             return ""  # a hint has said it
-        case events.HistoryShortened():
-            return ""  # the run says it at its end
+    if isinstance(event, OF_WINDOWS):
+        return ""  # the run says it at its end
     if told := seen(event) or parts.seen(event) or watched(event):
         return told
     noted = note(event)
@@ -76,15 +77,13 @@ def note(event: events.Event) -> str:
             return f"{role} calls {tool} again, {counted(times, 'time')} by now: {measure}"
         case events.Warned(text=text):
             return text
-        case events.HistoryShortened():
-            return history_warning(event)
         case RecoverySuggested(suggestion=suggestion, arguments=arguments):
             return f"{event.adviser or 'a rule'} suggests {suggestion} for {event.role} ({what_of(arguments)})"
         case AnswerRevised(step=step):
             return f"the first answer did not pass its validation; {step} takes its place"
         case RecoveryJudged(helped=False, why=why):
             return f"that did not help{f': {why}' if why else ''}"
-    return ""
+    return window_note(event)
 
 
 def handed(event: TaskHandedOver, width: int) -> str:
@@ -201,6 +200,8 @@ def _rarer(event: events.Event) -> str:
             return f"{question} answered by {who or by}: {one_line(text, WIDTH)}"
         case events.HistoryShortened(kept=kept):
             return f"{note(event)}; {kept} kept"
+        case MessagesShortened() | HistorySummarised():
+            return one_line(note(event), WHY)
         case events.Warned():
             return f"warning: {one_line(note(event), WIDTH)}"
         case events.Unknown(name=name):

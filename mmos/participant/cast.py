@@ -10,11 +10,13 @@ from typing import Any, Protocol
 from mmos.calls.channels import TOOLS, Channel, SchemaChannel, ShapedChannel, ToolsChannel
 from mmos.calls.spec import encode_offer
 from mmos.calls.tool_choice import AUTO, ToolChoice
+from mmos.context import Answer, Question
 from mmos.messages import Message
 from mmos.prompting.attachments import wording_of
 from mmos.prompting.frame import Frame
 from mmos.prompting.relevance import Shortlist
 from mmos.prompting.templates import Templates, fill
+from mmos.scope import Scope
 from mmos.toolbox import Toolbox
 
 
@@ -167,6 +169,14 @@ class Member:
 
 Cast = Mapping[str, Member]
 """All members of a run, by role."""
+
+
+class Asking(Protocol):
+    """Through whom the members of a cast can be asked."""
+
+    @property
+    def cast(self) -> Cast: ...
+    async def ask(self, scope: Scope, question: Question, *, call: str) -> Answer: ...
 
 
 def models_of(cast: Cast) -> dict[str, Role]:

@@ -28,6 +28,7 @@ from mmos.prompting.frame import Frame
 from mmos.prompting.templates import Templates
 from mmos.scope import Scope
 from mmos.toolbox import Toolbox
+from mmos.views.conversation import Lane
 
 ANY_JSON = b'"json"'
 """The format for a host that cannot make a model follow a schema. MMOS checks the answer in any case."""
@@ -48,6 +49,7 @@ class Composer:
     member: Member
     scope: Scope
     experience: Experience
+    lane: Lane
     shape: Shape | None = None
     """The schema of the final answer."""
     must: ToolChoice | None = None
@@ -70,12 +72,12 @@ class Composer:
 
     def compose(self, channel: str, sight: Sight) -> Composed:
         """The request of this turn, as the journal keeps it, with its offer and its plan."""
-        scope, role, offer = self.scope, self.role, self._offer(channel, sight)
-        tail = self._tail()
-        plan = self._plan(offer.frame, tail, sight.tokens)
+        scope, role, offer = self.scope, self.role, self.offer(channel, sight)
+        space = self.space(sight)
+        plan = self._plan(offer.frame, space)
         event = ModelAsked(
             next_id(scope), scope.lane, role.name, role.model, role.window, plan.tokens,
-            offer.frame.event.frame, offer.channel.name, plan.skipped, tail=tail, sees=sight.sees, viewers=sight.viewers,
+            offer.frame.event.frame, offer.channel.name, plan.skipped, tail=space.tail, sees=sight.sees, viewers=sight.viewers,
         )  # fmt: skip
         return Composed(event, offer, plan)
 
@@ -90,14 +92,15 @@ class Composer:
         words = self._templates.fill("again", unclear=unclear)
         offer = self.member.offer("schema", box, self._window, choice=choice, files=sight.files)
         try:
-            plan = self._plan(offer.frame, event.tail, sight.tokens)
+            plan = self._plan(offer.frame, self.space(sight, event.tail))
         except WindowExceeded:
             return None
+        self.leave_out(plan)
         return Again(self.role, offer, replace(event, skipped=plan.skipped, shows=event.lane, words=words))
 
     # ---------------------------------------------------------------- what the model is offered
 
-    def _offer(self, channel: str, sight: Sight) -> Offer:
+    def offer(self, channel: str, sight: Sight) -> Offer:
         """A role with tools gets the user's schema only after its first answer. A role without tools gets it at once."""
         choice, format_ = (AUTO, self.format) if self.is_shaped else (self.choice(channel), b"")
         return self.member.offer(channel, self.box, self._window, choice=choice, files=sight.files, format_=format_)
@@ -105,7 +108,7 @@ class Composer:
     @property
     def is_shaped(self) -> bool:
         """Whether the reply of this turn must fit the user's schema."""
-        return self.shape is not None and not (self.member.box and not self.scope.exchange.reshaped)
+        return self.shape is not None and not (self.member.box and not self.lane.reshaped)
 
     @property
     def schema(self) -> bytes:
@@ -123,9 +126,14 @@ class Composer:
     def box(self) -> Toolbox:
         """The tools of this turn."""
         withheld = self.scope.view.withheld_tools.get(self.scope.lane, ())
-        if self.member.shortlist is None:
-            return self.member.box.without(withheld)
-        return self.member.box.without({*withheld, *self.member.shortlist.left_out(self.scope.exchange)})
+        if self.member.shortlist is not None:
+            withheld = {*withheld, *self.member.shortlist.left_out(self.lane)}
+        box = self.member.box.without(withheld)
+        if not self.lane.history.refers:
+            return box
+        from mmos.participant.artifacts import with_reader  # few participants have texts that became shorter
+
+        return with_reader(box, self.member)
 
     def choice(self, channel: str = "schema") -> ToolChoice:
         """What the reply may contain. On the channel `tools` a phase changes nothing here, because other tools would change the beginning of the prompt: the executor holds its limits."""
@@ -146,9 +154,7 @@ class Composer:
         calls = self.scope.calls_left
         if self.scope.turns_left == 1 or calls == 0:
             return ANSWER_ONLY
-        if self.must is None and any(
-            message.role == "tool" and message.tool_name in (first.only or ()) for message in self.scope.exchange.messages
-        ):
+        if self.must is None and any(message.role == "tool" and message.tool_name in (first.only or ()) for message in self.lane.messages):
             return AUTO
         return first if calls is None else replace(first, least=min(first.least, calls), most=min(first.most, calls))
 
@@ -170,15 +176,25 @@ class Composer:
     def _window(self) -> int:
         return self.experience.window(self.role.model, self.role.window)
 
-    def _plan(self, frame: Frame, tail: str, images: int) -> Plan:
-        """Which part of the lane fits into the prompt. Record it when it leaves out more of the history than before."""
-        scope, lane = self.scope, self.scope.exchange
-        skip, rates = lane.history.skipped, self.experience.gauge.of(self.role.model)
-        space = Space(self._window, self.role.model, rates, tail, images)
-        plan = compose(frame, lane, self.experience.scale, space, skip=skip)
-        if plan.skipped > skip:
+    def space(self, sight: Sight, tail: str | None = None) -> Space:
+        """The window, and what this turn adds to the messages."""
+        model = self.role.model
+        return Space(self._window, model, self.experience.gauge.of(model), self._tail() if tail is None else tail, sight.tokens)
+
+    def _plan(self, frame: Frame, space: Space) -> Plan:
+        """Which part of the lane fits into the prompt."""
+        lane = self.lane
+        return compose(frame, lane, self.experience.scale, space, skip=lane.history.skipped)
+
+    def fits(self, plan: Plan) -> bool:
+        """Whether a prompt has all that the one before had, and leaves room for the reply."""
+        return not plan.tight and plan.skipped == self.lane.history.skipped
+
+    def leave_out(self, plan: Plan) -> None:
+        """Record that a prompt leaves out more of the history than the one before."""
+        scope, lane = self.scope, self.lane
+        if plan.skipped > lane.history.skipped:
             scope.record(HistoryShortened(scope.lane, self.role.name, plan.skipped, lane.past - plan.skipped))
-        return plan
 
     # ---------------------------------------------------------------- what hosts count
 

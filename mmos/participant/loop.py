@@ -118,7 +118,7 @@ class Participants:
         """The loop. Its state is the lane, so a resumed run can enter at any point."""
         foresight = self.foresight
         turns = foresight.turns(scope, member, self.cast) if foresight is not None else None
-        turn = Turn(self.models, self.experience, member, scope, self.eyes, self.ladder, shape, self.degrade, turns)
+        turn = Turn(self, self.models, self.experience, member, scope, self.eyes, self.ladder, shape, self.degrade, turns)
         helping = Help(self.desk, self.templates)
         while True:
             lane = scope.exchange
@@ -294,6 +294,10 @@ class Participants:
     async def _carry_out(self, member: Member, scope: Scope, calls: tuple[ToolCall, ...]) -> None:
         """Run all calls of the turn at the same time. An error that ends or pauses the run is raised when all of them are done."""
         box = member.box.without(scope.view.hidden_tools.get(scope.lane, ()))
+        if scope.exchange.history.refers:
+            from mmos.participant.artifacts import with_reader  # as in its prompt
+
+            box = with_reader(box, member)
         runs = [Execution(call, box, self.box, scope, self, terms=member.terms).run() for call in calls]
         if len(runs) == 1:
             await runs[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import reduce
@@ -28,12 +28,15 @@ class RunAsk(Ask):
 
     observer: Recorder = field(kw_only=True)
     """Records it."""
-    shorter: Callable[[WindowExceeded], RunAsk] | None = None
+    shorter: Shorter | None = None
     """Makes a shorter request for the same turn. None: there is no shorter one."""
     seconds: float | None = None
     """How long the caller waits."""
     shape: Shape | None = None
     """The schema that the answer must fit."""
+
+
+Shorter = Callable[[WindowExceeded], Awaitable[RunAsk]]
 
 
 class Models(Protocol):
@@ -88,7 +91,7 @@ class Recount(Wrapper):
             except WindowExceeded as error:
                 if error.prompt_tokens is None or ask.shorter is None:
                     raise
-                ask = ask.shorter(error)
+                ask = await ask.shorter(error)
         return await self.models.serve(ask)
 
 

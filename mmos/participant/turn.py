@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from mmos.calls.reading import CLEAR, QUOTED, Reading, Unclear, distinct, writable
@@ -18,14 +17,14 @@ from mmos.errors import BadRequest, LacksTools, LimitReached, NoAnswer, NoHost, 
 from mmos.events import CallRepaired, Prompted, Warned
 from mmos.hosts.speech import REPEATED
 from mmos.messages import REPETITION, Message, Reply
-from mmos.participant.cast import Member, Role
-from mmos.participant.composing import Composer
+from mmos.participant.cast import Asking, Member, Role
+from mmos.participant.composing import Composed, Composer
 from mmos.participant.degrading import choose, free, may_degrade, too_late
 from mmos.participant.experience import Experience, Place, Unserved
 from mmos.participant.eyes import Eyes, Sight
 from mmos.participant.foresight import Turns
 from mmos.participant.ladder import Ladder
-from mmos.participant.models import Models, RunAsk
+from mmos.participant.models import Models, RunAsk, Shorter
 from mmos.participant.recorder import LiveRecorder
 from mmos.prompting.request import request_of
 from mmos.prompting.templates import Templates
@@ -47,6 +46,7 @@ OF_SCHEMAS = re.compile(r"schema|grammar|format", re.IGNORECASE)
 class Turn:
     """One turn of a participant in a lane: one request to its model, and what comes of it."""
 
+    room: Asking
     models: Models
     experience: Experience
     member: Member
@@ -62,14 +62,15 @@ class Turn:
     """What is expected after its replies."""
     must: ToolChoice | None = None
     """What the reply must be, as a rule says."""
+    composer: Composer = field(init=False)
+
+    def __post_init__(self) -> None:
+        composer = Composer(self.member, self.scope, self.experience, self.scope.exchange, self.shape, self.must)
+        object.__setattr__(self, "composer", composer)
 
     @property
     def role(self) -> Role:
         return self.member.role
-
-    @cached_property
-    def composer(self) -> Composer:
-        return Composer(self.member, self.scope, self.experience, self.shape, self.must)
 
     @property
     def _templates(self) -> Templates:
@@ -154,12 +155,12 @@ class Turn:
     # ---------------------------------------------------------------- the model is asked
 
     async def _ask(self, channel: str, sight: Sight) -> None:
-        recorder = self._recorder(channel, sight)
+        recorder = await self._recorder(channel, sight)
 
-        def shorter(error: WindowExceeded) -> RunAsk:
+        async def shorter(error: WindowExceeded) -> RunAsk:
             nonlocal recorder
             self.composer.recount(error, recorder.plan)
-            recorder = self._recorder(channel, sight)
+            recorder = await self._recorder(channel, sight)
             return self._run_ask(recorder, shorter)
 
         reply = await self.models.serve(self._run_ask(recorder, shorter))
@@ -174,12 +175,23 @@ class Turn:
         if self.scope.view.repetitions[self.scope.lane] > REPETITIONS:
             raise self._repeating()
 
-    def _recorder(self, channel: str, sight: Sight) -> LiveRecorder:
+    async def _recorder(self, channel: str, sight: Sight) -> LiveRecorder:
         """The request of this turn, and who records it."""
-        event, offer, plan = self.composer.compose(channel, sight)
+        composer = self.composer
+        try:
+            composed = composer.compose(channel, sight)
+            fits = composer.fits(composed.plan)
+        except WindowExceeded:
+            fits = False
+        event, offer, plan = composed if fits else await self._shortened(channel, sight)
         return LiveRecorder(self.scope, event, offer.frame, offer.channel, plan, self.turns)
 
-    def _run_ask(self, recorder: LiveRecorder, shorter: Callable[[WindowExceeded], RunAsk]) -> RunAsk:
+    async def _shortened(self, channel: str, sight: Sight) -> Composed:
+        from mmos.participant.shortening import shorten  # most prompts fit
+
+        return await shorten(self.composer, self.room, channel, sight)
+
+    def _run_ask(self, recorder: LiveRecorder, shorter: Shorter) -> RunAsk:
         scope, role = self.scope, self.role
         request = request_of(
             recorder.event, recorder.frame, scope.exchange, doubled=recorder.plan.doubled, guarded=not scope.limits.repetition

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from operator import add, mul
+from operator import mul
 
 import orjson
 
@@ -60,10 +60,7 @@ def count(text: str) -> Counts:
 
 
 def total(*parts: Counts) -> Counts:
-    whole = parts[0]
-    for part in parts[1:]:
-        whole = tuple(map(add, whole, part))
-    return whole
+    return tuple(map(sum, zip(*parts, strict=True)))
 
 
 def tokens_of(rates: Counts, counts: Counts) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from operator import sub
@@ -29,8 +28,7 @@ class Known(NamedTuple):
     tokens: int
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """Which part of a lane goes to the model in one turn, and its estimated length."""
 
     counts: Counts
@@ -44,6 +42,8 @@ class Plan:
     """How many of them no host has counted."""
     known: Known | None = None
     """The prompt that it continues, if a host has counted that one."""
+    tight: bool = False
+    """Whether the reply has less room than it should have."""
 
 
 def _same_side(one: Message, other: Message) -> bool:
@@ -55,13 +55,16 @@ def _same_side(one: Message, other: Message) -> bool:
 class Sums:
     """What a history consists of, up to each of its messages."""
 
+    source: list[Message]
+    """The list of the history. It is another one when messages in the middle have changed."""
     messages: list[Message] = field(default_factory=list)
     totals: list[Counts] = field(default_factory=lambda: [NOTHING])
     doubles: list[int] = field(default_factory=lambda: [0])
     """How many messages up to each may follow one of the same side."""
 
-    def follow(self, messages: Sequence[Message]) -> list[Counts]:
-        """The sums for these messages. A history grows and shrinks only at its end."""
+    def follow(self) -> list[Counts]:
+        """The sums for the messages. A list grows and shrinks only at its end."""
+        messages = self.source
         while self.messages and (len(self.messages) > len(messages) or self.messages[-1] is not messages[len(self.messages) - 1]):
             self.messages.pop()
             self.totals.pop()
@@ -82,20 +85,25 @@ class Scale:
     def past(self, lane: Lane, skip: int) -> Counts:
         """What the lane's past consists of, without its `skip` oldest exchanges."""
         history = lane.history
-        totals = self._sums.setdefault(history, Sums()).follow(history.messages)
-        return tuple(map(sub, totals[history.place(lane.past)], totals[history.place(skip)])) if skip < lane.past else NOTHING
+        sums = self._sums.get(history)
+        if sums is None or sums.source is not history.messages:
+            sums = self._sums[history] = Sums(history.messages)
+        totals = sums.follow()
+        counts = tuple(map(sub, totals[history.place(lane.past)], totals[history.place(skip)])) if skip < lane.past else NOTHING
+        if history.summary is None or skip < history.summarised:
+            return counts
+        return total(counts, count_message(history.summary))
 
     def doubled(self, lane: Lane) -> bool:
         """Whether two neighbouring messages may be the user's."""
         sums = self._sums.get(lane.history)
         end = lane.history.place(lane.past)
-        past = sums is not None and sums.doubles[end] > 0
+        past = lane.history.summary is not None or (sums is not None and sums.doubles[end] > 0)
         present = [*lane.history.messages[end - 1 : end], *lane.messages] if end else lane.messages
         return past or any(_same_side(one, other) for one, other in pairwise(present))
 
 
-@dataclass(frozen=True)
-class Space:
+class Space(NamedTuple):
     """The window of a model, how the model counts, and what this turn adds to its messages."""
 
     window: int
@@ -120,7 +128,7 @@ def compose(frame: Frame, lane: Lane, scale: Scale, space: Space, *, skip: int) 
             break
         skip += max(1, (lane.past - skip) // 2)
     if plan.tokens <= space.window:  # nothing more can be left out, but it may fit: the host counts exactly
-        return plan
+        return plan._replace(tight=True)
     raise WindowExceeded(
         f"The prompt has about {plan.tokens} tokens; the window of this role holds {space.window}.",
         prompt_tokens=plan.tokens,

@@ -95,18 +95,22 @@ class Gauge:
 
     def learn(self, model: str, counts: Counts, tokens: int) -> dict[str, float] | None:
         """The new rates, if a host's count of a prompt changes them."""
-        usual = tokens_of(USUAL, counts)
-        if usual < SHORTEST or tokens <= 0:
-            return None
         name = canonical(model)
-        fit, valid = self._fits.get(name), self.rates.get(name, USUAL)
-        mean = tokens_of(valid if fit is None else fit.mean, counts)
-        if abs(mean - tokens) > NEAR * tokens:
-            fit = fit or self._fits.setdefault(name, Fit() if valid is USUAL else Fit.learned(valid))
+        valid = self.rates.get(name, USUAL)
+        known = tokens_of(valid, counts)
+        if abs(known - tokens) <= NEAR * known or tokens <= 0:
+            return None
+        usual = tokens_of(USUAL, counts)
+        if usual < SHORTEST:
+            return None
+        fit = self._fits.get(name)
+        if fit is None:
+            fit = self._fits[name] = Fit() if valid is USUAL else Fit.learned(valid)
+        mean = tokens_of(fit.mean, counts)
+        if abs(mean - tokens) > NEAR * mean:
             fit.heed(counts, min(MOST * usual, max(LEAST * usual, tokens)))
             mean = tokens_of(fit.mean, counts)
-        known = tokens_of(valid, counts)
-        return named(fit.mean) if fit is not None and abs(mean - known) > CHANGE * known else None
+        return named(fit.mean) if abs(mean - known) > CHANGE * known else None
 
     def corrected(self, model: str, counts: Counts, tokens: int) -> dict[str, float]:
         """The rates that follow from the count of a host that refused a prompt as too long. They never become smaller by it."""

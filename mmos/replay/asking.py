@@ -140,7 +140,7 @@ class Asking:
         scope = place.bind(role=member.role.name)
         shape = members.shape if not scope.depth else None
         experience = self._experience(member, event, frame, shape.format if shape else b"")
-        return Composer(member, scope, experience, shape, must_now(scope, member))
+        return Composer(member, scope, experience, scope.exchange, shape, must_now(scope, member))
 
     def _experience(self, member: Member, event: ModelAsked, frame: Frame, format_: bytes) -> Experience:
         """What was known of the model: its factor by the estimate, its real window by the options, a refusal by the format."""
@@ -167,7 +167,7 @@ class Asking:
             if plan.tokens == event.estimate:
                 break
             gauge.take(event.model, one.rates, one.factor)
-            plan = compose(frame, lane, self.scale, replace(space, rates=gauge.of(event.model)), skip=event.skipped)
+            plan = compose(frame, lane, self.scale, space._replace(rates=gauge.of(event.model)), skip=event.skipped)
         if plan.tokens == event.estimate or not event.estimate:
             return gauge.of(event.model)
         share = (event.estimate - 1) / tokens_of(USUAL, usual.counts)

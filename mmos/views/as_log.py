@@ -9,6 +9,8 @@ import orjson
 
 from mmos import events
 from mmos.events import Entry, Event, Reason
+from mmos.views.window import window_note
+from mmos.window_events import HistorySummarised, MessagesShortened
 
 MOST = 300
 """Events of a longer run that are left out are the oldest ones: a failure stands at the end."""
@@ -65,6 +67,8 @@ def _rare(event: Event) -> str:
             return f"{role} is corrected: {_cut(message.content, SHORT)}"
         case events.HistoryShortened(role=role, dropped=dropped):
             return f"warning: {dropped} exchanges of {role} no longer fit into its window"
+        case MessagesShortened() | HistorySummarised():
+            return f"warning: {window_note(event)}"
         case events.QuestionAsked(role=role, text=text):
             return f"{role} asks the user: {_cut(text, SHORT)}"
         case events.QuestionAnswered(by=by, text=text):

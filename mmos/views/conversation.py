@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ from mmos.messages import Message, ToolCall
 from mmos.quality_events import AnswerRevised
 from mmos.recovery_events import AnswerRestated, ResultsShortened, RolledBack
 from mmos.views.forking import retold, turns
+from mmos.window_events import HistorySummarised, MessagesShortened
 
 
 @dataclass(eq=False)
@@ -42,6 +43,14 @@ class History:
     """How many of the oldest exchanges no longer fit into the window."""
     counted: Counted | None = None
     """The newest prompt that a host has counted."""
+    summary: Message | None = None
+    """What stands in the prompt for the oldest exchanges."""
+    summarised: int = 0
+    """How many exchanges the summary stands for."""
+    artifacts: list[str] = field(default_factory=list)
+    """The references to these exchanges, whole."""
+    refers: bool = False
+    """Whether its prompts have references to texts that became shorter."""
 
     def extend(self, exchange: Iterable[Message], run: str) -> None:
         self.starts.append(len(self.messages))
@@ -54,6 +63,13 @@ class History:
         self.counted = None
         self.runs.pop()
         self.skipped = min(self.skipped, len(self.starts))
+        if len(self.starts) < self.summarised:
+            self.summary, self.summarised, self.skipped, self.artifacts = None, 0, 0, []
+
+    def summarise(self, event: HistorySummarised) -> None:
+        self.artifacts = [*self.artifacts, *filter(None, [event.artifact])]
+        self.summary, self.summarised = Message("user", event.text), min(event.exchanges, len(self.starts))
+        self.skipped, self.counted, self.refers = max(self.skipped, self.summarised), None, True
 
     def place(self, exchange: int) -> int:
         """Where an exchange begins in `messages`; the end of the list for a future exchange."""
@@ -121,7 +137,9 @@ class Lane:
 
     def before(self, skip: int = 0) -> list[Message]:
         """What its participant remembers of earlier exchanges, without the `skip` oldest."""
-        return self.history.messages[self.history.place(skip) : self.history.place(self.past)]
+        history = self.history
+        messages = history.messages[history.place(skip) : history.place(self.past)]
+        return messages if history.summary is None or skip < history.summarised else [history.summary, *messages]
 
     def all_messages(self) -> list[Message]:
         """All that its participant has read and written, oldest first."""
@@ -251,6 +269,12 @@ class Conversation:
             history.extend([*origin.before(), *origin.settled] if kind == "lane" else origin.before(), run)
         return history
 
+    def _summarise(self, run: str, event: HistorySummarised) -> None:
+        lane = self.lanes.get((run, event.lane))
+        history = lane.history if lane is not None else self.histories.get((event.memory, event.role))
+        if history is not None:
+            history.summarise(event)
+
     def _reopen(self, run: str, _: RunResumed) -> None:
         """Continue the run's own exchange. Remove its first end from the history, if no later exchange has used it."""
         lane = self.roots.get(run)
@@ -324,7 +348,7 @@ def _revise(lane: Lane, event: AnswerRevised) -> None:
 
 
 def _shorten_results(lane: Lane, event: ResultsShortened) -> None:
-    lane.history.counted = None
+    lane.history.counted, lane.history.refers = None, True
     results = ((message, event.results.get(message.call_id)) for message in lane.messages)
     lane.messages = [replace(message, content=text) if isinstance(text, str) else message for message, text in results]
 
@@ -335,6 +359,19 @@ def _condense(lane: Lane, event: TaskCondensed) -> None:
 
 def _join(lane: Lane, event: PartsJoined) -> None:
     lane.messages.append(event.message)
+
+
+def _shorten_messages(lane: Lane, event: MessagesShortened) -> None:
+    history = lane.history
+    history.counted, history.refers = None, history.refers or event.what == "results"
+    history.messages = _with_texts(history.messages, event.past)
+    lane.messages = _with_texts(lane.messages, event.current)
+
+
+def _with_texts(messages: list[Message], texts: Mapping[str, Any]) -> list[Message]:
+    """The messages, some of them with other texts. It is another list only if one of them is."""
+    changed = ((message, texts.get(str(place))) for place, message in enumerate(messages)) if texts else ()
+    return [replace(message, content=text) if isinstance(text, str) else message for message, text in changed] or messages
 
 
 def _as_history(lane: Lane, event: LaneClosed) -> list[Message]:
@@ -357,6 +394,7 @@ _OF_LANES: dict[type[Event], Callable[[Lane, Any], None]] = {
     Prompted: _prompt,
     RolledBack: Lane.go_back,
     ResultsShortened: _shorten_results,
+    MessagesShortened: _shorten_messages,
     AnswerRestated: _restate,
     AnswerRevised: _revise,
     TaskCondensed: _condense,
@@ -369,6 +407,7 @@ _OF_THREADS: dict[type[Event], Callable[[Conversation, str, Any], None]] = {
     LaneOpened: Conversation._open,
     QuestionAsked: Conversation._request,
     QuestionAnswered: Conversation._approve,
+    HistorySummarised: Conversation._summarise,
     RunResumed: Conversation._reopen,
     RunWithdrawn: Conversation._withdraw,
 }

@@ -25,6 +25,7 @@ from mmos.views.talks import KINDS as TALKING
 from mmos.views.talks import Talks
 from mmos.views.uses import RoleUse, ToolUse
 from mmos.views.uses import call_key as call_key
+from mmos.views.window import OF_WINDOWS, window_note
 
 REFERENCE = re.compile(r"artifact:([a-z0-9]+-\d+)")
 """How a text refers to an artifact."""
@@ -346,11 +347,6 @@ def _warned(view: RunView, event: events.Warned) -> None:
     view.unserved_roles.update(event.unserved)
 
 
-def history_warning(event: events.HistoryShortened) -> str:
-    """The sentence for a history that no longer fits into the window."""
-    return f"{event.role}: the {event.dropped} oldest exchanges no longer fit into its window and were left out of the prompt"
-
-
 _FOLDS: dict[type[Event], Callable[[RunView, Any], None]] = {
     events.RunStarted: _run_started,
     events.ConfigKept: _config_kept,
@@ -380,5 +376,5 @@ _FOLDS: dict[type[Event], Callable[[RunView, Any], None]] = {
     **dict.fromkeys(TALKING, lambda view, event: view.talks.apply(event)),
     **dict.fromkeys(chunks.KINDS, lambda view, event: view.divisions.apply(event)),
     **dict.fromkeys(JUDGING, lambda view, event: view.validation.apply(event)),
-    events.HistoryShortened: lambda view, event: view.warnings.append(history_warning(event)),
+    **dict.fromkeys(OF_WINDOWS, lambda view, event: view.warnings.append(window_note(event))),
 }

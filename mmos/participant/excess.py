@@ -1,0 +1,41 @@
+"""Defines a prompt that is too long for its window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mmos.participant.cast import Asking
+from mmos.participant.composing import Composer
+from mmos.prompting.budget import Counts, tokens_of
+from mmos.prompting.compose import REPLY_SHARE, Space, compose
+from mmos.prompting.frame import Frame
+from mmos.views.conversation import Lane
+
+AMPLE = 1 << 40
+
+
+@dataclass(frozen=True)
+class Excess:
+    """A prompt that must become shorter."""
+
+    composer: Composer
+    room: Asking
+    frame: Frame
+    space: Space
+
+    @property
+    def lane(self) -> Lane:
+        return self.composer.scope.exchange
+
+    @property
+    def target(self) -> int:
+        """The tokens that a prompt may have."""
+        return int(self.space.window * (1 - REPLY_SHARE))
+
+    def tokens(self, counts: Counts) -> float:
+        return tokens_of(self.space.rates, counts)
+
+    def length(self) -> int:
+        """The tokens of the whole prompt."""
+        scale = self.composer.experience.scale
+        return compose(self.frame, self.lane, scale, self.space._replace(window=AMPLE), skip=self.lane.history.skipped).tokens
