@@ -15,7 +15,8 @@ from mmos.prompting.budget import MARGIN, USUAL, tokens_of, weigh
 from mmos.prompting.compose import REPLY_SHARE, Plan, Scale, Space, compose
 from mmos.prompting.digest import HEAD, TAIL, digest
 from mmos.prompting.frame import Frame
-from mmos.views.conversation import Conversation, History, Lane
+from mmos.views.conversation import Conversation, Lane
+from mmos.views.history import History
 from tests.plausible import histories
 
 SYSTEM = Message("system", "You help.")

@@ -67,7 +67,7 @@ async def test_a_long_result_becomes_a_reference_and_can_be_read_again() -> None
 
 
 async def test_the_reasoning_of_specialists_goes_first() -> None:
-    coding = Model.scripted("coding", [[Think("Hm. " * 700), "Use a lock."]], repeat=True, capabilities=("completion", "thinking"))
+    coding = Model.scripted("coding", [[Think("Hm. " * 1000), "Use a lock."]], repeat=True, capabilities=("completion", "thinking"))
     roles: dict[str, Any] = {"arbiter": [consult("coding"), "Lock it.", LONG, "Then lock it.", "Yes."], "coding": coding}
     specialists = {"specialists": {"coding": {"think": True}}}
     async with stage(roles, orchestration={**SMALL, **specialists}) as on:

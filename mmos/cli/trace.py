@@ -200,8 +200,6 @@ def _rarer(event: events.Event) -> str:
             return f"{question} answered by {who or by}: {one_line(text, WIDTH)}"
         case events.HistoryShortened(kept=kept):
             return f"{note(event)}; {kept} kept"
-        case MessagesShortened() | HistorySummarised():
-            return one_line(note(event), WHY)
         case events.Warned():
             return f"warning: {one_line(note(event), WIDTH)}"
         case events.Unknown(name=name):
@@ -223,6 +221,8 @@ def _of_recovery(event: events.Event) -> str:
                 if undone
                 else f"{role} takes turn {turn}{f': {one_line(event.advice, WIDTH)}' if event.advice else ''}"
             )
+        case MessagesShortened() | HistorySummarised():
+            return one_line(note(event), WHY)
         case ResultsShortened(role=role, results=results):
             return f"{role} gets {counted(len(results), 'long result')} as a digest"
         case AnswerRestated(message=message):

@@ -12,7 +12,7 @@ from mmos.calls.reading import Reading
 from mmos.calls.shape import Shape
 from mmos.calls.tool_choice import ANSWER_ONLY, AUTO, ToolChoice
 from mmos.errors import WindowExceeded
-from mmos.events import HistoryShortened, ModelAsked, ModelLearned, Warned
+from mmos.events import HistoryShortened, ModelAsked, ModelLearned
 from mmos.fences import fenced
 from mmos.messages import Reply
 from mmos.names import canonical
@@ -20,6 +20,7 @@ from mmos.participant.cast import Member, Offer, Role
 from mmos.participant.experience import Experience, Place
 from mmos.participant.eyes import Sight
 from mmos.participant.ladder import Again
+from mmos.participant.proof import PromptCutError, cut, overflow
 from mmos.participant.recorder import next_id
 from mmos.phases import line as phase_line
 from mmos.plurals import counted
@@ -54,6 +55,8 @@ class Composer:
     """The schema of the final answer."""
     must: ToolChoice | None = None
     """What the reply must be, as a rule says. None: no rule says anything."""
+    limit: int = 0
+    """If not 0: the tokens of a prompt that a host read whole, after it had cut a longer one."""
 
     @property
     def role(self) -> Role:
@@ -174,7 +177,8 @@ class Composer:
 
     @property
     def _window(self) -> int:
-        return self.experience.window(self.role.model, self.role.window)
+        window = self.experience.window(self.role.model, self.role.window)
+        return min(window, self.limit) if self.limit else window
 
     def space(self, sight: Sight, tail: str | None = None) -> Space:
         """The window, and what this turn adds to the messages."""
@@ -203,16 +207,36 @@ class Composer:
         rates = self.experience.gauge.corrected(self.role.model, plan.counts, error.prompt_tokens or 0)
         self.learn(rates=rates, window=min(self._window, error.window or self._window), asked_window=self.role.window)
 
-    def count(self, estimate: int, reply: Reply, plan: Plan | None) -> None:
-        """Correct the gauge by the host's count, if there is a plan to compare it with. Warn when the count says that the host cut the prompt."""
-        tokens, window = reply.usage.prompt_tokens, self._window
+    def after(self, error: WindowExceeded, plan: Plan) -> Composer:
+        """What composes the next try, after a host refused a prompt as too long or cut it."""
+        if not isinstance(error, PromptCutError):
+            self.recount(error, plan)
+            return self
+        if error.window is not None:
+            return replace(self, limit=error.window)
+        self.learn(rates=self.experience.gauge.corrected(self.role.model, plan.counts, error.prompt_tokens or 0))
+        return replace(self, limit=self.role.window)
+
+    def proof(self, plan: Plan, reply: Reply) -> PromptCutError | None:
+        """Why the host cannot have read the whole prompt. None: it has, as far as its count shows."""
+        calibrated = plan.known is not None or self.experience.gauge.knows(self.role.model)
+        return cut(plan, reply, self._window, calibrated=calibrated)
+
+    def count(self, reply: Reply, plan: Plan, *, images: bool) -> None:
+        """Correct the gauge by the host's count. Warn when the prompt or the answer was cut."""
+        name = self.role.name
         if reply.done_reason == "length" and not reply.calls:
-            self.scope.record(Warned(f"{self.role.name}: its answer was cut off after {counted(reply.usage.output_tokens, 'token')}"))
-        if estimate > window // 2 and tokens in range(window // 2, window // 2 + 5):
-            text = f"{reply.host} counted {tokens} tokens of a prompt of about {estimate}: it may have cut it to fit {window}"
-            self.scope.record(Warned(f"{self.role.name}: {text}"))
+            self.scope.warn(f"{name}: its answer was cut off after {counted(reply.usage.output_tokens, 'token')}")
+        if images:
             return
-        if plan and (rates := self.experience.gauge.learn(self.role.model, plan.counts, tokens)):
+        if (error := self.proof(plan, reply)) is not None:
+            self.scope.warn(f"{name}: {error.message}")
+            return
+        if self.limit and self.limit < self.role.window:  # the shorter prompt was read whole
+            self.learn(window=self.limit, asked_window=self.role.window)
+        if overflow(reply, self._window):
+            self.scope.warn_once(f"{name}: prompt and answer filled the window", "The host may have dropped the beginning of the prompt.")
+        if rates := self.experience.gauge.learn(self.role.model, plan.counts, reply.usage.prompt_tokens):
             self.learn(rates=rates)
 
 

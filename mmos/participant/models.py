@@ -34,6 +34,8 @@ class RunAsk(Ask):
     """How long the caller waits."""
     shape: Shape | None = None
     """The schema that the answer must fit."""
+    proof: Callable[[Reply], WindowExceeded | None] | None = None
+    """Says why the host cannot have read the whole prompt. None: nothing can be compared."""
 
 
 Shorter = Callable[[WindowExceeded], Awaitable[RunAsk]]
@@ -82,17 +84,32 @@ class Budget(Wrapper):
 
 
 class Recount(Wrapper):
-    """Makes a shorter prompt when the host counts more tokens than MMOS estimated."""
+    """Makes a shorter prompt when the host counts more tokens than MMOS estimated, or did not read the whole prompt."""
 
     async def serve(self, ask: RunAsk) -> Reply:
         for _ in range(RECOUNTS):
             try:
-                return await self.models.serve(ask)
+                reply = await self.models.serve(ask)
+                cut = None if ask.proof is None else ask.proof(reply)
+                again = None if cut is None else await self._again(ask, reply, cut)
+                if again is None:
+                    return reply
+                ask = again
             except WindowExceeded as error:
                 if error.prompt_tokens is None or ask.shorter is None:
                     raise
                 ask = await ask.shorter(error)
         return await self.models.serve(ask)
+
+    async def _again(self, ask: RunAsk, reply: Reply, cut: WindowExceeded) -> RunAsk | None:
+        """A shorter request in place of one that the host did not read whole. None: nothing more can be left out."""
+        try:
+            shorter = await ask.shorter(cut) if ask.shorter else None
+        except WindowExceeded:
+            return None
+        if shorter is not None:
+            ask.observer.doubt(reply.host, cut)
+        return shorter
 
 
 class Rescue(Wrapper):

@@ -57,6 +57,12 @@ class Recorder(Observer):
         event = self.event
         self.scope.record(ModelFailed(event.ask, event.lane, event.role, event.model, host, code, detail, self.take_text()))
 
+    def doubt(self, host: str, error: HostError) -> None:
+        """Record that a reply does not count, because its host did not read the whole prompt."""
+        self.scope.hint("restart", error.message)
+        self.record_failure(host, error.code, error.message)
+        self.scope.warn(f"{self.event.role}: {error.message} MMOS asked again with a shorter prompt.")
+
     def take_text(self) -> str:
         """The text of this attempt so far. The next attempt starts without it."""
         return ""

@@ -15,7 +15,7 @@ from mmos.participant.excess import Excess
 from mmos.plurals import counted
 from mmos.prompting.budget import count
 from mmos.prompting.templates import Templates
-from mmos.views.conversation import History
+from mmos.views.history import History
 from mmos.window_events import HistorySummarised
 
 SUMMARY = "summary"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import pairwise
 
 from mmos.calls.reading import CLEAR, QUOTED, Reading, Unclear, distinct, writable
@@ -25,7 +26,9 @@ from mmos.participant.eyes import Eyes, Sight
 from mmos.participant.foresight import Turns
 from mmos.participant.ladder import Ladder
 from mmos.participant.models import Models, RunAsk, Shorter
+from mmos.participant.proof import PromptCutError
 from mmos.participant.recorder import LiveRecorder
+from mmos.prompting.compose import Plan
 from mmos.prompting.request import request_of
 from mmos.prompting.templates import Templates
 from mmos.scope import Scope
@@ -40,6 +43,9 @@ UNSERVED_SECONDS = 60.0
 """When no host could serve a model and the role has another one, MMOS tries the first one again after so many seconds."""
 
 OF_SCHEMAS = re.compile(r"schema|grammar|format", re.IGNORECASE)
+
+
+Proof = Callable[[Plan, Reply], PromptCutError | None]
 
 
 @dataclass(frozen=True)
@@ -155,50 +161,50 @@ class Turn:
     # ---------------------------------------------------------------- the model is asked
 
     async def _ask(self, channel: str, sight: Sight) -> None:
-        recorder = await self._recorder(channel, sight)
+        composer = self.composer
+        recorder = await self._recorder(composer, channel, sight)
 
         async def shorter(error: WindowExceeded) -> RunAsk:
-            nonlocal recorder
-            self.composer.recount(error, recorder.plan)
-            recorder = await self._recorder(channel, sight)
-            return self._run_ask(recorder, shorter)
+            nonlocal composer, recorder
+            composer = composer.after(error, recorder.plan)
+            recorder = await self._recorder(composer, channel, sight)
+            return self._run_ask(recorder, shorter, None if composer.limit or sight.tokens else composer.proof)
 
-        reply = await self.models.serve(self._run_ask(recorder, shorter))
+        reply = await self.models.serve(self._run_ask(recorder, shorter, None if sight.tokens else composer.proof))
         reading = writable(self._read(recorder, reply))
         self._release(recorder.take_text(), reading)
         if reading.suspect:
             reading = await self._clearer(recorder, reply, reading, sight)
         message = distinct(reading.message, self.scope.view.call_ids.__contains__, self.experience.call_id)
         recorder.record_reply(reply, message)
-        self.composer.count(recorder.event.estimate, reply, recorder.plan if not sight.tokens else None)
+        composer.count(reply, recorder.plan, images=bool(sight.tokens))
         self._settle(reading, message, stopped=reply.done_reason == REPETITION)
         if self.scope.view.repetitions[self.scope.lane] > REPETITIONS:
             raise self._repeating()
 
-    async def _recorder(self, channel: str, sight: Sight) -> LiveRecorder:
+    async def _recorder(self, composer: Composer, channel: str, sight: Sight) -> LiveRecorder:
         """The request of this turn, and who records it."""
-        composer = self.composer
         try:
             composed = composer.compose(channel, sight)
             fits = composer.fits(composed.plan)
         except WindowExceeded:
             fits = False
-        event, offer, plan = composed if fits else await self._shortened(channel, sight)
+        event, offer, plan = composed if fits else await self._shortened(composer, channel, sight)
         return LiveRecorder(self.scope, event, offer.frame, offer.channel, plan, self.turns)
 
-    async def _shortened(self, channel: str, sight: Sight) -> Composed:
+    async def _shortened(self, composer: Composer, channel: str, sight: Sight) -> Composed:
         from mmos.participant.shortening import shorten  # most prompts fit
 
-        return await shorten(self.composer, self.room, channel, sight)
+        return await shorten(composer, self.room, channel, sight)
 
-    def _run_ask(self, recorder: LiveRecorder, shorter: Shorter) -> RunAsk:
+    def _run_ask(self, recorder: LiveRecorder, shorter: Shorter, proof: Proof | None) -> RunAsk:
         scope, role = self.scope, self.role
         request = request_of(
             recorder.event, recorder.frame, scope.exchange, doubled=recorder.plan.doubled, guarded=not scope.limits.repetition
         )
         return RunAsk(
             request, role.servers, f"{scope.thread}/{role.name}", observer=recorder, group=scope.run, shorter=shorter,
-            kind=role.name, strategy=scope.strategy, urgent=scope.urgent, shape=self.shape if self.composer.is_shaped else None,
+            kind=role.name, strategy=scope.strategy, urgent=scope.urgent, shape=self.shape if self.composer.is_shaped else None, proof=partial(proof, recorder.plan) if proof else None,
         )  # fmt: skip
 
     def _read(self, recorder: LiveRecorder, reply: Reply) -> Reading:

@@ -12,7 +12,8 @@ from mmos.errors import WindowExceeded
 from mmos.messages import Message
 from mmos.prompting.budget import MARGIN, NOTHING, USUAL, Counts, count, count_message, tokens_of, total
 from mmos.prompting.frame import Frame
-from mmos.views.conversation import History, Lane
+from mmos.views.conversation import Lane
+from mmos.views.history import History
 
 REPLY_SHARE = 0.25
 """The share of the window that stays free for the reply."""
@@ -84,12 +85,15 @@ class Scale:
 
     def past(self, lane: Lane, skip: int) -> Counts:
         """What the lane's past consists of, without its `skip` oldest exchanges."""
-        history = lane.history
+        return self.between(lane.history, lane.past, skip)
+
+    def between(self, history: History, past: int, skip: int) -> Counts:
+        """The same for a history that had this many exchanges."""
         sums = self._sums.get(history)
         if sums is None or sums.source is not history.messages:
             sums = self._sums[history] = Sums(history.messages)
         totals = sums.follow()
-        counts = tuple(map(sub, totals[history.place(lane.past)], totals[history.place(skip)])) if skip < lane.past else NOTHING
+        counts = tuple(map(sub, totals[history.place(past)], totals[history.place(skip)])) if skip < past else NOTHING
         if history.summary is None or skip < history.summarised:
             return counts
         return total(counts, count_message(history.summary))
@@ -149,13 +153,13 @@ def _plan(counts: Counts, skip: int, doubled: bool, space: Space, known: Known |
 def _known(frame: Frame, lane: Lane, scale: Scale, space: Space, skip: int) -> Known | None:
     """The newest prompt of this conversation that its host has counted, if it has the same beginning and its count is credible."""
     newest = lane.history.counted
-    if newest is None or newest.lane.past > lane.past or space.images:
+    if newest is None or newest.past > lane.past or space.images:
         return None
     asked = newest.asked
     if asked.skipped != skip or asked.model != space.model or asked.shows or asked.words or asked.frame != frame.event.frame:
         return None
-    messages = [frame.system, *newest.lane.messages[: newest.place]]
-    counts = total(frame.overhead, scale.past(newest.lane, skip), *map(count_message, messages))
+    messages = [frame.system, *newest.messages]
+    counts = total(frame.overhead, scale.between(lane.history, newest.past, skip), *map(count_message, messages))
     if asked.tail:
         counts = total(counts, count(asked.tail))
     is_credible = abs(tokens_of(space.rates, counts) - newest.tokens) <= DOUBT * newest.tokens

@@ -77,9 +77,14 @@ class Gauge:
     rates: dict[str, Counts] = field(default_factory=dict)
     """By the canonical name of the model."""
     _fits: dict[str, Fit] = field(default_factory=dict)
+    _counted: set[str] = field(default_factory=set)
 
     def of(self, model: str) -> Counts:
         return self.rates.get(canonical(model), USUAL)
+
+    def knows(self, model: str) -> bool:
+        """Whether a host has counted a prompt for this model."""
+        return canonical(model) in self._counted
 
     def tokens(self, model: str, counts: Counts) -> int:
         return int(tokens_of(self.of(model), counts)) + 1
@@ -90,12 +95,14 @@ class Gauge:
         values = [rates.get(part, usual) for part, usual in zip(PARTS, USUAL, strict=True)]
         if rates and all(isinstance(value, float | int) and -HIGHEST <= value <= HIGHEST for value in values):
             self.rates[name] = tuple(values)
+            self._counted.add(name)
         elif factor > 0:
             self.rates[name] = _times(USUAL, min(factor, MISCOUNT))
 
     def learn(self, model: str, counts: Counts, tokens: int) -> dict[str, float] | None:
         """The new rates, if a host's count of a prompt changes them."""
         name = canonical(model)
+        self._counted.add(name)
         valid = self.rates.get(name, USUAL)
         known = tokens_of(valid, counts)
         if abs(known - tokens) <= NEAR * known or tokens <= 0:

@@ -17,6 +17,7 @@ Kind = Literal[
     "error_line",
     "garbage",
     "slow",
+    "truncate",
     "status",
     "busy",
     "html",
@@ -60,7 +61,8 @@ class Fault:
     body: str = ""
     """The whole body of a `status`."""
     factor: float = 10.0
-    """How many times slower the host is, or how many times too small the memory is that `ps` reports."""
+    """How many times slower the host is, how many times too small the memory is that `ps` reports, or how many times smaller the window is than
+    the host says."""
     location: str = "http://127.0.0.1:9/"
     """The target of a redirect."""
     seconds: float | None = None

@@ -103,7 +103,9 @@ class _Generation:
         self.number = host.next_request()
         try:
             form = check_format(self.request.ask.format, host.rules)
-            prompt = fit(self.request.ask, self.runner, host.rules)
+            fault = self.request.fault
+            cut = fault.factor if fault is not None and fault.kind == "truncate" else 0.0
+            prompt = fit(self.request.ask, self.runner, host.rules, cut=cut)
             pieces = respond(self.runner.model, self._prompt(prompt, form))
         except RefusalError as refusal:
             self.writer.refuse(refusal.status, refusal.text)

@@ -238,7 +238,7 @@ def _stats(host: Host, http: HttpRequest) -> None:
 
 
 CONTROLS: Mapping[str, Callable[[Host, HttpRequest], None]] = {"/__faults": _faults, "/__stats": _stats}
-WITHIN = ("slow", "late", "oom", "load_stall", "killed", "deadlock", "clock_jump")
+WITHIN = ("slow", "truncate", "late", "oom", "load_stall", "killed", "deadlock", "clock_jump")
 """Faults that let the request continue."""
 STREAMING = ("/api/chat", "/api/generate", "/v1/chat/completions", "/v1/completions")
 PREFIXES = (v1.PREFIX, making.BLOBS)

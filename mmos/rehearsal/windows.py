@@ -44,10 +44,15 @@ def _render_call(call: Mapping[str, Any]) -> str:
     return f"<call>{function.get('name', '')} {orjson.dumps(function.get('arguments') or {}).decode()}</call>"
 
 
-def fit(ask: Ask, runner: Runner, rules: Profile) -> FittedPrompt:
-    """The whole prompt if it fits. If not, the truncated prompt when the request allows that, or an error."""
+def fit(ask: Ask, runner: Runner, rules: Profile, *, cut: float = 0.0) -> FittedPrompt:
+    """The whole prompt if it fits. If not, the truncated prompt when the request allows that, or an error.
+
+    `cut`: if not 0, the host cuts each prompt to a window that is so many times smaller, whatever the request says.
+    """
     tools, parts = _parts(ask)
     tokens = sum(map(count, tools)) + sum(map(count, parts)) + IMAGE_TOKENS * ask.images
+    if cut and tokens > (window := int(runner.window / cut)):
+        return _truncated(ask, tools, parts, (window, tail(window, rules)))
     if tokens <= runner.window:
         return FittedPrompt(ask.messages, [*tools, *parts], tokens)
     if not ask.shift and rules.shift_off_refuses:

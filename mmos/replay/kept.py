@@ -10,6 +10,8 @@ from mmos.calls.channels import TOOLS, listed
 from mmos.calls.spec import Spec
 from mmos.errors import ToolError
 from mmos.events import Entry, ModelAsked
+from mmos.participant.artifacts import NAME as READ_ARTIFACT
+from mmos.participant.artifacts import read_artifact
 from mmos.participant.cast import Member, PlainRole, Role
 from mmos.participant.ladder import text_for
 from mmos.participant.loop import Participants
@@ -100,7 +102,7 @@ def _explanation(frame: Frame) -> str:
 
 def _tool(spec: Spec, participants: Participants) -> Tool:
     """The tool of today behind a description of then."""
-    tool = participants.box.get(spec.name)
+    tool = read_artifact(participants.templates) if spec.name == READ_ARTIFACT else participants.box.get(spec.name)
     if tool is not None:
         return replace(tool, spec=spec)
 

@@ -31,6 +31,7 @@ from mmos.executor import Execution
 from mmos.hosts.face import ChatRequest
 from mmos.hosts.ollama import chat_body
 from mmos.messages import ToolCall
+from mmos.participant.artifacts import with_reader
 from mmos.participant.loop import answer_of, help_of
 from mmos.prompting.frame import Frame
 from mmos.prompting.request import request_of
@@ -260,6 +261,8 @@ class Walk:
             raise NotKeptError("a function gave the tools")
         box = member.box.without(self.state.view.hidden_tools.get(started.lane, ()))
         scope = self.state.scope_of_call(started, self.present.limits).bind(role=started.role)
+        if scope.exchange.history.refers:
+            box = with_reader(box, member)
         room = self.present.room(self.state, asks=asks)
         return Execution(
             ToolCall(call, started.tool, started.arguments), box, self.present.participants.box, scope, room, terms=member.terms

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -28,62 +28,8 @@ from mmos.messages import Message, ToolCall
 from mmos.quality_events import AnswerRevised
 from mmos.recovery_events import AnswerRestated, ResultsShortened, RolledBack
 from mmos.views.forking import retold, turns
+from mmos.views.history import Counted, History, with_texts
 from mmos.window_events import HistorySummarised, MessagesShortened
-
-
-@dataclass(eq=False)
-class History:
-    """The ended exchanges that a participant remembers as one list of messages, with the start of each exchange."""
-
-    messages: list[Message] = field(default_factory=list)
-    starts: list[int] = field(default_factory=list)
-    runs: list[str] = field(default_factory=list)
-    """The run of each exchange."""
-    skipped: int = 0
-    """How many of the oldest exchanges no longer fit into the window."""
-    counted: Counted | None = None
-    """The newest prompt that a host has counted."""
-    summary: Message | None = None
-    """What stands in the prompt for the oldest exchanges."""
-    summarised: int = 0
-    """How many exchanges the summary stands for."""
-    artifacts: list[str] = field(default_factory=list)
-    """The references to these exchanges, whole."""
-    refers: bool = False
-    """Whether its prompts have references to texts that became shorter."""
-
-    def extend(self, exchange: Iterable[Message], run: str) -> None:
-        self.starts.append(len(self.messages))
-        self.runs.append(run)
-        self.messages.extend(exchange)
-
-    def take_back(self) -> None:
-        """Remove the newest exchange."""
-        del self.messages[self.starts.pop() :]
-        self.counted = None
-        self.runs.pop()
-        self.skipped = min(self.skipped, len(self.starts))
-        if len(self.starts) < self.summarised:
-            self.summary, self.summarised, self.skipped, self.artifacts = None, 0, 0, []
-
-    def summarise(self, event: HistorySummarised) -> None:
-        self.artifacts = [*self.artifacts, *filter(None, [event.artifact])]
-        self.summary, self.summarised = Message("user", event.text), min(event.exchanges, len(self.starts))
-        self.skipped, self.counted, self.refers = max(self.skipped, self.summarised), None, True
-
-    def place(self, exchange: int) -> int:
-        """Where an exchange begins in `messages`; the end of the list for a future exchange."""
-        return self.starts[exchange] if exchange < len(self.starts) else len(self.messages)
-
-
-class Counted(NamedTuple):
-    """A prompt, and how many tokens its host counted."""
-
-    asked: ModelAsked
-    lane: Lane
-    place: int
-    """How many messages of the lane were in it."""
-    tokens: int
 
 
 class Extent(NamedTuple):
@@ -308,7 +254,7 @@ def _ask(lane: Lane, event: ModelAsked) -> None:
 def _reply(lane: Lane, event: ModelReplied) -> None:
     asked, tokens = lane.asked, event.usage.prompt_tokens
     if asked is not None and tokens > 0 and asked.ask == event.ask:
-        lane.history.counted = Counted(asked, lane, len(lane.messages), tokens)
+        lane.history.counted = Counted(asked, lane.past, lane.messages[:], tokens)
     lane.turns += 1
     lane.marks[lane.turns] = len(lane.messages)
     lane.messages.append(event.message)
@@ -364,14 +310,8 @@ def _join(lane: Lane, event: PartsJoined) -> None:
 def _shorten_messages(lane: Lane, event: MessagesShortened) -> None:
     history = lane.history
     history.counted, history.refers = None, history.refers or event.what == "results"
-    history.messages = _with_texts(history.messages, event.past)
-    lane.messages = _with_texts(lane.messages, event.current)
-
-
-def _with_texts(messages: list[Message], texts: Mapping[str, Any]) -> list[Message]:
-    """The messages, some of them with other texts. It is another list only if one of them is."""
-    changed = ((message, texts.get(str(place))) for place, message in enumerate(messages)) if texts else ()
-    return [replace(message, content=text) if isinstance(text, str) else message for message, text in changed] or messages
+    history.messages = with_texts(history.messages, event.past)
+    lane.messages = with_texts(lane.messages, event.current)
 
 
 def _as_history(lane: Lane, event: LaneClosed) -> list[Message]:

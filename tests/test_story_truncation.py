@@ -1,0 +1,38 @@
+"""Stories of hosts that cut a prompt in silence: MMOS notices it by the count, asks again with less, and says so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmos.events import ModelAsked, ModelLearned, Warned
+from mmos.testing import Model, facts, stage
+
+LONG = "So it goes with the tides and the winds. " * 25
+SMALL: dict[str, Any] = {"arbiter": {"context_window": 4096, "keep_alive": "5m"}}
+
+
+def model() -> Model:
+    return Model.scripted("arbiter", [LONG], repeat=True)
+
+
+async def test_a_host_that_cuts_in_silence_is_noticed_and_its_real_window_is_known_from_then_on() -> None:
+    async with stage({"arbiter": model(), "analysis": Model.scripted("analysis", ["Tides."], repeat=True)}, orchestration=SMALL) as on:
+        for number in range(7):
+            assert (await on.app.run(f"And tide {number}?", thread="t")).status == "answered"
+        on.host.faults.add("truncate", factor=2.5, model="arbiter")
+        answer = await on.app.run("And now?", thread="t")
+        assert answer.status == "answered", answer.reason
+        assert any("it cut the prompt" in text and "asked again" in text for text in answer.document()["warnings"])
+        first, second = [event for event in await facts(on.app, answer.run, ModelAsked) if event.role == "arbiter"]
+        assert second.estimate < first.estimate
+        (learned,) = [event for event in await facts(on.app, answer.run, ModelLearned) if event.window]
+        assert second.estimate <= learned.window < learned.asked_window == 4096
+        later = await on.app.run("And then?", thread="t")
+        assert not any("cut the prompt" in event.text for event in await facts(on.app, later.run, Warned))
+
+
+async def test_a_host_that_reads_all_is_not_suspected() -> None:
+    async with stage({"arbiter": model()}, orchestration=SMALL) as on:
+        for number in range(12):
+            answer = await on.app.run(f"And tide {number}?", thread="t")
+            assert not any("cut the prompt" in event.text for event in await facts(on.app, answer.run, Warned))
