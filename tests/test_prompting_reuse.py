@@ -59,3 +59,5 @@ async def test_it_is_shown_where_somebody_asks(tmp_path: Path) -> None:
         [use] = (await at.mmos("threads", "show", "t", "--json")).document["prefixes"]
         assert (use["role"], use["requests"]) == ("arbiter", 2)
         assert use["share"] > 0.5
+        run = (await at.mmos("runs", "list", "--json")).document["runs"][-1]["run"]
+        assert "prompts repeated from the ones before: arbiter" in (await at.mmos("runs", "show", run)).out

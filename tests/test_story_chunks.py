@@ -9,12 +9,14 @@ import pytest
 
 from mmos.app import RunOptions, Watch
 from mmos.chunk_events import PartFailed, TaskCondensed, TaskDivided
+from mmos.cli.activity import Activity
 from mmos.events import LaneOpened, ModelAsked
-from mmos.messages import File
+from mmos.messages import File, Message
 from mmos.prompting.budget import estimate
 from mmos.rehearsal.prompt import Prompt
-from mmos.testing import Fail, Model, consult, facts, stage
+from mmos.testing import Fail, Model, consult, facts, stage, until
 from tests.long_texts import finder, planted
+from tests.shell import shell, start
 
 SMALL = {"arbiter": {"context_window": 8192}}
 
@@ -244,3 +246,42 @@ async def test_a_run_that_is_cancelled_between_two_parts_goes_on_and_asks_nothin
         assert len(told) == len(set(told))
         answered = [event.lane for event in await facts(on.app, runs[0], ModelAsked)]
         assert len(answered) - len(set(answered)) <= 3, "only parts whose request was cut off are asked again"
+
+
+async def test_a_run_that_is_killed_between_two_parts_goes_on_where_it_was(tmp_path: Path) -> None:
+    text, hidden = planted(60, 6)
+    (tmp_path / "book.md").write_text(text)
+    async with shell(tmp_path, {"arbiter": reader()}, orchestration=SMALL, parallel=1) as at:
+        hang = at.on.host.faults.add("hang", after=4)
+        process = await start(tmp_path, "run", "What are the codes?", "-f", "book.md", cold=True)
+        await until(lambda: len(at.on.sent("arbiter")) > 4)
+        process.kill()
+        await process.wait()
+        at.on.host.faults.remove(hang)
+        run = (await at.mmos("runs", "list", "--json")).document["runs"][0]["run"]
+        ended = await at.mmos("runs", "resume", run)
+        assert (ended.code, ended.out.splitlines()) == (0, hidden)
+        parts = [told.split(" of the text:")[0] for told in at.on.heard("arbiter")]
+        assert len(parts) - len(set(parts)) <= 8, "only the parts that were on their way are asked again"
+        assert parts[0] not in parts[1:]
+
+
+async def test_chat_says_which_part_is_read(tmp_path: Path) -> None:
+    text, hidden = planted(30, 2)
+    (tmp_path / "book.md").write_text(text)
+    async with shell(tmp_path, {"arbiter": reader()}, orchestration=SMALL) as at:
+        ended = await at.mmos("chat", given=b"/attach book.md\nWhat are the codes?\n/why\n")
+        assert all(fact in ended.out for fact in hidden)
+        assert "arbiter read its task in 4 parts" in ended.out
+        assert "arbiter: part 2 of 4 of its task" in ended.out
+
+
+def test_who_watches_sees_which_part_is_read() -> None:
+    live = Activity()
+    live.on_event(LaneOpened("arbiter", "arbiter", Message("user", "long")), 0.0)
+    live.on_event(ModelAsked("a", "arbiter/division/part-3-of-12", "arbiter", "m"), 1.0)
+    assert "reading part 3 of 12" in live.status(1.0, 80)
+    live.on_event(ModelAsked("b", "arbiter/division/notes-1-2-of-4", "arbiter", "m"), 2.0)
+    assert "reading notes 2 of 4" in live.status(2.0, 80)
+    live.on_event(TaskCondensed("arbiter", Message("user", "short"), "arbiter"), 3.0)
+    assert "reading" not in live.status(3.0, 80).partition("queued")[2]

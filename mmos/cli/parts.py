@@ -31,6 +31,12 @@ def working(event: events.Event) -> str | None:
     return None
 
 
+def cause(lane: str) -> str:
+    """What was read in a lane. Empty: it is no lane of a part."""
+    part = part_of(lane)
+    return f"{part} of its task" if part.startswith("part") else f"putting together {part}" if part else ""
+
+
 def record(event: events.Event) -> str:
     """What a record of the run says of an event. Empty: it is about no part."""
     match event:

@@ -32,6 +32,7 @@ from mmos.replay.state import NotKeptError, RunState
 from mmos.tools.hand_over import HAND_OVER
 from mmos.tools.reconsider import LARGER, found_before
 from mmos.tools.reconsider import NAME as RECONSIDER
+from mmos.views.chunks import part_of
 from mmos.views.quality import is_validation
 from mmos.views.recoveries import is_advice
 from mmos.views.talks import TOOL as CONVERSATION
@@ -110,6 +111,8 @@ class Asking:
             raise NotKeptError(f"a recovery asked {role}")
         if is_validation(opened.lane):
             raise NotKeptError(f"a validation asked {role}")
+        if part_of(opened.lane):
+            raise NotKeptError(f"{role} read a part of its task")
         if self.tool_of(opened.call) == CONVERSATION:
             raise NotKeptError(f"a conversation asked {role}")
         is_foreign = bool(opened.parent) and self.tool_of(opened.call) not in present.house

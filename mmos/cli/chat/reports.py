@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from mmos import events
 from mmos.choice_events import RuleMet, TaskRouted
+from mmos.chunk_events import TaskDivided
+from mmos.cli import parts
 from mmos.cli.chat.commands import ALIASES, COMMANDS, find
 from mmos.cli.chat.page import table
 from mmos.cli.output import how_long
@@ -213,10 +215,13 @@ def reasons(entries: Iterable[Entry], width: int, overrides: Collection[str] = (
                     in_talk(tools.get(event.call, ""), event.key)
                     or calls.get(event.call)
                     or validating(event.lane)
+                    or parts.cause(event.lane)
                     or f"you asked: {flat(event.message.content)}"
                 )
                 account = accounts[event.lane] = Account(f"{event.role}: {cause}")
                 (accounts[event.parent].below if event.parent in accounts else tops).append(account)
+            case TaskDivided() as event if event.lane in accounts:
+                accounts[event.lane].lines.append(flat(parts.record(event)))
             case events.ModelReplied() as event if event.lane in accounts:
                 why = reason(event, most=OTHER_HOSTS)
                 seconds = [] if event.cached else [_seconds(event)]
