@@ -251,10 +251,10 @@ async def test_a_run_that_is_cancelled_between_two_parts_goes_on_and_asks_nothin
 async def test_a_run_that_is_killed_between_two_parts_goes_on_where_it_was(tmp_path: Path) -> None:
     text, hidden = planted(60, 6)
     (tmp_path / "book.md").write_text(text)
-    async with shell(tmp_path, {"arbiter": reader()}, orchestration=SMALL, parallel=1) as at:
-        hang = at.on.host.faults.add("hang", after=4)
+    async with shell(tmp_path, {"arbiter": reader()}, orchestration={**SMALL, "servers": {"here": {"parallel": 2}}}) as at:
+        hang = at.on.host.faults.add("hang", after=6)
         process = await start(tmp_path, "run", "What are the codes?", "-f", "book.md", cold=True)
-        await until(lambda: len(at.on.sent("arbiter")) > 4)
+        await until(lambda: len(at.on.sent("arbiter")) > 6)
         process.kill()
         await process.wait()
         at.on.host.faults.remove(hang)
@@ -262,8 +262,7 @@ async def test_a_run_that_is_killed_between_two_parts_goes_on_where_it_was(tmp_p
         ended = await at.mmos("runs", "resume", run)
         assert (ended.code, ended.out.splitlines()) == (0, hidden)
         parts = [told.split(" of the text:")[0] for told in at.on.heard("arbiter")]
-        assert len(parts) - len(set(parts)) <= 8, "only the parts that were on their way are asked again"
-        assert parts[0] not in parts[1:]
+        assert len(parts) - len(set(parts)) <= 3, "only the parts that were on their way are asked again"
 
 
 async def test_chat_says_which_part_is_read(tmp_path: Path) -> None:
