@@ -163,7 +163,7 @@ class Question:
     prose: bool = False
     """Whether a text in place of that call is taken, too. A grammar, where there is one, still allows the call alone."""
     beside: bool = False
-    """Whether `tools` come beside those that a role has."""
+    """Whether `tools` come beside those that a role has. Only its own may need the approval of the user then."""
     aloud: bool = False
     """Whether the user sees it being answered, because it is the answer of the run."""
     turns: int | None = None

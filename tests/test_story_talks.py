@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from mmos.app import RunOptions
+from mmos.rehearsal.pieces import Say, Stall
 from mmos.talk_events import MessageReviewed, MessageSent, TalkClosed
 from mmos.testing import Call, Model, facts, stage
 from tests.talking import OWN, PASS, TOPIC, VERDICT, cast, conclude, last_words, review, say, start, talk_of
@@ -326,3 +328,50 @@ async def test_messages_that_would_fill_the_window_of_the_arbiter_reach_it_as_di
         assert "is kept as artifact:" in closing
         assert long not in closing
         assert answer.status == "answered"
+
+
+async def test_a_participant_that_asks_the_user_pauses_the_talk_and_nothing_is_lost() -> None:
+    ask = Call("escalate_to_user", {"question": "How many rows?"})
+    roles = cast(
+        [start(), OWN, PASS, PASS, PASS, PASS, VERDICT, "Done."],
+        [ask, FIRST[0], say("So.", stance="partly")],
+        [FIRST[1], say("So.", stance="partly")],
+    )
+    keys = {"specialists": {"coding": {"tools": {"allow": ["escalate_to_user"], "ask": ["s*"]}}}}
+    async with stage(roles, orchestration=keys) as on:
+        waiting = await on.app.run("Find an index.", options=RunOptions(on_question="wait"))
+        assert waiting.document()["question"]["text"] == "How many rows?"
+        await on.app.answer(waiting.run, "A million.")
+        answer = await on.app.resume(waiting.run)
+        assert answer.text == "Done."
+        assert "A million." in on.heard("coding")[1]
+        assert len(on.sent("reasoning")) == 2, "who had answered before the pause is not asked again"
+        assert len(await facts(on.app, answer.run, MessageSent)) == 4
+
+
+async def test_a_participant_that_is_too_late_leaves_the_talk() -> None:
+    roles = cast([start(), OWN, PASS, VERDICT, "Done."], [[Say("Wait"), Stall()]], [FIRST[1]])
+    async with stage(roles, orchestration={"specialists": {"coding": {"timeout": 0.3}}}) as on:
+        answer = await on.app.run("Find an index.")
+        assert answer.text == "Done."
+        assert any(warning.startswith("coding leaves the conversation") for warning in answer.document()["warnings"])
+        assert (talk_of(answer)["messages"], talk_of(answer)["ended"]) == (1, "verdict")
+
+
+async def test_a_window_that_is_nearly_full_is_noticed() -> None:
+    long = "The index serves the range of the query, and here is one more reason for it. " * 60
+    keys = {"specialists": {"coding": {"context_window": 2000}}, "conversation": {"arbiter_reviews_all": False}}
+    roles = cast(
+        [start(), OWN, VERDICT, "Done."], [say("A."), say("B" + "b " * 900, stance="partly")], [say(long), say("C.", stance="partly")]
+    )
+    async with stage(roles, orchestration=keys) as on:
+        answer = await on.app.run("Find an index.")
+        (found,) = [one for one in talk_of(answer)["noticed"] if one["what"] == "window"]
+        assert found["who"] == ["coding"]
+        assert "of the window of coding is used" in on.heard("reasoning")[1]
+
+
+async def test_with_room_for_one_model_there_is_no_tool_for_talks() -> None:
+    async with stage(cast(["So."], [], []), orchestration={"conversation": {"max_models_per_conversation": 1}}) as on:
+        await on.app.run("Find an index.")
+        assert "start_multi_model_conversation" not in str(on.sent("arbiter")[0]["tools"])

@@ -182,7 +182,8 @@ def tools_of_house(config: Config, roles: Mapping[str, ResolvedRole], templates:
     tools = [for_one(specialist, consultation) for specialist in specialists]
     if specialists:
         tools += [for_all(specialists, consultation), synthesize_responses(SYNTHESIZER, templates), hand_over(specialists, consultation)]
-    if len(specialists) > 1:
+    talks = config.orchestration.conversation
+    if min(len(specialists), talks.max_models_per_conversation, talks.max_turns) > 1:
         tools.append(_talking(config, roles, specialists, templates))
     if reconsidered := _reconsidered(config, roles):
         tools.append(reconsider_with_larger_model(reconsidered, find, consultation))

@@ -248,8 +248,8 @@ class Participants:
                 member = self.moved(member, question.model, question.servers)
             if question.tools is None:
                 return member
-            own = member.box if question.beside else ()
-            box = Toolbox.of([*own, *self._tools(question.tools).asking(member.rules.get("ask", ()))])
+            given, rules = self._tools(question.tools), member.rules.get("ask", ())
+            box = Toolbox.of([*member.box, *given]) if question.beside else given.asking(rules)
             return replace(member, box=box, first=first_calls(question, box))
         role, *others = (self._with(who, one) for one in named((who.model, *who.others), self.entries))
         tools = who.tools if question.tools is None else question.tools
