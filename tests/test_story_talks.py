@@ -154,12 +154,12 @@ async def test_a_participant_proposes_to_conclude_and_the_arbiter_decides() -> N
     refused = Call("decide", {"accept": False, "reason": "Nobody has measured it."})
     accepted = Call("decide", {"accept": True, "reason": "It is measured."})
     arbiter = [start(), OWN, PASS, PASS, refused, PASS, accepted, conclude("Something else."), "Done."]
-    roles = cast(arbiter, [FIRST[0], conclude("A hash it is.")], [FIRST[1], conclude("A tree, by 3 ms.", dissent="coding wants a hash")])
+    roles = cast(arbiter, [FIRST[0], conclude("A tree, by 3 ms.", dissent="analysis wants a hash")], [FIRST[1], conclude("A hash it is.")])
     async with stage(roles) as on:
         answer = await on.app.run("Find an index.")
-        assert "A hash it is." in on.heard("reasoning")[1], "a conclusion that is refused is a message"
+        assert "A hash it is." in on.heard("coding")[1], "a conclusion that is refused is a message"
         talk = talk_of(answer)
-        assert (talk["ended"], talk["verdict"], talk["dissent"]) == ("verdict", "A tree, by 3 ms.", "coding wants a hash")
+        assert (talk["ended"], talk["verdict"], talk["dissent"]) == ("verdict", "A tree, by 3 ms.", "analysis wants a hash")
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ async def test_models_that_know_no_tools_talk_by_grammar_or_in_prose() -> None:
         sent = await facts(on.app, answer.run, MessageSent)
         assert [(one.sender, one.to, one.text, one.stance) for one in sent] == [
             ("coding", "all", "It is a hash.", ""), ("reasoning", "all", "A tree.", "new"),
-            ("coding", "all", "Well, yes.", ""), ("reasoning", "all", "I stay.", "partly"),
+            ("reasoning", "all", "I stay.", "partly"), ("coding", "all", "Well, yes.", ""),
         ]  # fmt: skip
 
 
@@ -253,11 +253,11 @@ def said(message: str, stance: str = "new") -> str:
 async def test_what_rules_notice_is_told_to_the_arbiter_and_to_the_next_participant() -> None:
     long = "The index must serve the ranges of the query, so that the rows come in order and no sort is needed after it, and the cache holds the upper levels."
     arbiter = [start(), OWN, PASS, PASS, PASS, PASS, VERDICT, "Done."]
-    async with stage(cast(arbiter, [say("A hash."), say(long, stance="agree")], [say(long), say("Well.", stance="partly")])) as on:
+    async with stage(cast(arbiter, [say(long), say("Well.", stance="partly")], [say("A hash."), say(long, stance="agree")])) as on:
         answer = await on.app.run("Find an index.")
         assert "copy" in [one["what"] for one in talk_of(answer)["noticed"]]
-        fact = "Noticed: message 3 of coding copies message 2 of reasoning"
-        assert fact in on.heard("reasoning")[1]
+        fact = "Noticed: message 3 of reasoning copies message 1 of coding"
+        assert fact in on.heard("coding")[1]
         reviews = [text for text in on.heard("arbiter") if "Call review" in text]
         assert [fact in text for text in reviews] == [False, False, True, False]
 
@@ -360,15 +360,15 @@ async def test_a_participant_that_is_too_late_leaves_the_talk() -> None:
 
 async def test_a_window_that_is_nearly_full_is_noticed() -> None:
     long = "The index serves the range of the query, and here is one more reason for it. " * 60
-    keys = {"specialists": {"coding": {"context_window": 2000}}, "conversation": {"arbiter_reviews_all": False}}
+    keys = {"specialists": {"reasoning": {"context_window": 2000}}, "conversation": {"arbiter_reviews_all": False}}
     roles = cast(
-        [start(), OWN, VERDICT, "Done."], [say("A."), say("B" + "b " * 900, stance="partly")], [say(long), say("C.", stance="partly")]
+        [start(), OWN, VERDICT, "Done."], [say(long), say("C.", stance="partly")], [say("A."), say("B" + "b " * 900, stance="partly")]
     )
     async with stage(roles, orchestration=keys) as on:
         answer = await on.app.run("Find an index.")
         (found,) = [one for one in talk_of(answer)["noticed"] if one["what"] == "window"]
-        assert found["who"] == ["coding"]
-        assert "of the window of coding is used" in on.heard("reasoning")[1]
+        assert found["who"] == ["reasoning"]
+        assert "of the window of reasoning is used" in on.heard("coding")[1]
 
 
 async def test_with_room_for_one_model_there_is_no_tool_for_talks() -> None:

@@ -94,10 +94,10 @@ class Direct:
         return True
 
     async def _next(self, waiting: list[str], round_: int) -> str:
-        """By address. If several are addressed, the arbiter chooses. If nobody is, the order of the call holds."""
-        names = addressed(self.table.talk, waiting, round_)
+        """By address. If several are addressed, the arbiter chooses. If nobody is, each round goes the other way than the one before: the model that wrote last is still in memory."""
+        names = addressed(self.table.talk, waiting, round_) or [waiting[-1 if round_ % 2 else 0]]
         if len(names) < 2:
-            return (names or waiting)[0]
+            return names[0]
         return await chosen(self.table, names, f"next-{round_}-{len(waiting)}")
 
     async def _turn(self, name: str, round_: int) -> None:
