@@ -62,6 +62,10 @@ def test_a_point_of_the_goal_that_nobody_touched_is_a_blind_spot() -> None:
     assert drafted(made)["blind_spots"] == [{"text": "plan the rollout for all customers", "who": [], "evidence": []}]
 
 
+def test_without_a_goal_nothing_is_missing() -> None:
+    assert drafted(talk(LEAK, ("coding", ALL, 0, "new", "The pool.", ())))["blind_spots"] == []
+
+
 def test_a_dropped_message_proves_nothing() -> None:
     made = talk(
         LEAK,

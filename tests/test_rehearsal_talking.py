@@ -164,6 +164,27 @@ async def test_a_disagreement_is_checked_by_the_arbiter(arbiter: Talk) -> None:
     assert [one["evidence"] for one in made["contradictions"]] == [[1, 2]]
 
 
+async def test_the_arbiter_leads_a_mediated_conversation(arbiter: Talk) -> None:
+    consult = tool("consult_model", model={"type": "string", "enum": ["coding", "reasoning"]}, query=STRING, context_filter=STRING)
+    tools, task = [consult, CLOSING], "The user's own words:\n<<<\nIs it so?\n>>>\nYou lead a conversation."
+    asked = [user(task), await arbiter(task, tools=tools)]
+    assert [(call["function"]["arguments"]["model"], call["function"]["arguments"]["query"]) for call in asked[1]["tool_calls"]] == [
+        ("coding", "Is it so?"),
+        ("reasoning", "Is it so?"),
+    ]
+    answers = [
+        result("consult_model", messages(("coding", "arbiter", "Yes."))),
+        result("consult_model", messages(("reasoning", "arbiter", "No.")).replace("1,", "2,")),
+    ]
+    asked += [*answers, await arbiter(*asked, *answers, tools=tools)]
+    again = asked[-1]["tool_calls"][0]["function"]["arguments"]
+    assert (again["model"], again["context_filter"]) == ("reasoning", "answers")
+    third = result("consult_model", messages(("reasoning", "arbiter", "Yes.")).replace("1,", "3,"))
+    ((name, made),) = await arbiter.calls(*asked, third, tools=tools)
+    assert name == "conclude"
+    assert "coding found:\nYes." in made["verdict"]
+
+
 # ---------------------------------------------------------------- the participants
 
 

@@ -120,9 +120,9 @@ def _newest(claims: Mapping[int, Sequence[Claim]], who: str, before: int) -> Seq
 
 
 def _touched(talk: Talk) -> list[tuple[str, list[tuple[str, int]]]]:
-    """Each point of the goal, or of the topic if there is none, with who wrote a word of it, and where."""
+    """Each point of the goal, with who wrote a word of it, and where. A topic without a goal has no list of points."""
     found = []
-    for text in _POINT.split(talk.opened.goal or talk.opened.topic):
+    for text in _POINT.split(talk.opened.goal):
         words = stems(text)
         if len(words) >= LEAST_WORDS:
             told = [

@@ -8,6 +8,7 @@ from typing import Any
 
 from mmos.rehearsal.consulting import ERRANDS, START, fitting
 from mmos.rehearsal.disagreeing import disagreement, own_result, settlement
+from mmos.rehearsal.personas import SIGNATURE
 from mmos.rehearsal.pieces import Call, Piece, Say
 from mmos.rehearsal.prompt import Prompt, Result, quoted
 from mmos.rehearsal.talking import CHECKED, Heard, claims_in, heard
@@ -29,12 +30,32 @@ DISSENT = re.compile(r"^Dissent: (?!none\b)(.+)$", re.MULTILINE)
 
 
 def watch(prompt: Prompt) -> list[Piece] | None:
-    """The next step of somebody who watches over a conversation. None: it does not."""
+    """The next step of somebody who watches over a conversation, or leads it. None: it does neither."""
+    if "consult_model" in prompt.toolbox and "conclude" in prompt.toolbox:
+        return _lead(prompt)
     for name, mark, step in _STEPS:
         tool = prompt.toolbox.get(name)
         if tool is not None and mark in (tool.parameters.get("properties") or {}) and not prompt.results:
             return [step(prompt)]
     return [Say(OWN)] if not prompt.toolbox and BLIND.search(prompt.user_text) else None
+
+
+def _lead(prompt: Prompt) -> list[Piece]:
+    """Ask each participant, ask one again if they disagree, and conclude."""
+    names: Sequence[str] = (prompt.toolbox["consult_model"].parameters["properties"]["model"].get("enum")) or ()
+    asked = prompt.call_counts["consult_model"]
+    if asked < len(names):
+        return [_consultation(name, prompt.task, "topic") for name in names[asked:]]
+    answers = [message for result in prompt.results if result.tool == "consult_model" for message in heard(result.text)]
+    about = disagreement({message.sender: message.text for message in answers})
+    if about is not None and asked == len(names):
+        doubt = f"You said {about.second.value}, {about.first.role} says {about.first.value}. Look again: which of the two holds?\n{prompt.task}"
+        return [_consultation(about.second.role, doubt, "answers")]
+    return [_concluded(prompt, answers)]
+
+
+def _consultation(name: str, query: str, read: str) -> Call:
+    return Call("consult_model", {"model": name, "query": query, "context_filter": read})
 
 
 def bring_together(prompt: Prompt) -> list[Piece] | None:
@@ -99,11 +120,14 @@ def _next(prompt: Prompt) -> Call:
 
 
 def _conclude(prompt: Prompt) -> Call:
-    messages = heard(prompt.user_text)
+    return _concluded(prompt, heard(prompt.user_text))
+
+
+def _concluded(prompt: Prompt, messages: Sequence[Heard]) -> Call:
     first: dict[str, Heard] = {}
     for message in messages:
         first.setdefault(message.sender, message)
-    parts = [f"{sender} found:\n{message.text}" for sender, message in first.items()]
+    parts = [f"{sender} found:\n{message.text.removesuffix(SIGNATURE).strip()}" for sender, message in first.items()]
     about = disagreement({sender: message.text for sender, message in first.items()})
     value = own_result(about, prompt) if about else None
     if about:
