@@ -14,7 +14,7 @@ from mmos.conversing.knowing import secrets_of, shares
 from mmos.conversing.place import Place
 from mmos.conversing.reviewing import reviewed
 from mmos.conversing.terms import Terms
-from mmos.talk_events import ConclusionProposed, MessageSent, TalkClosed, TalkOpened
+from mmos.talk_events import ConclusionProposed, MessageReviewed, MessageSent, TalkClosed, TalkOpened
 from mmos.views.talks import Said
 
 
@@ -55,9 +55,11 @@ class Table(Place):
     def _review_by_rules(self, sent: MessageSent) -> None:
         if sent.number in self.talk.reviews:
             return
-        secrets = secrets_of(self, sent.sender, sent.lane)
-        if (review := stopped(self.talk, sent, roles=self.terms.participants, secrets=secrets)) is not None:
+        if (review := self._by_rules(sent)) is not None:
             self.scope.record(review)
+
+    def _by_rules(self, sent: MessageSent) -> MessageReviewed | None:
+        return stopped(self.talk, sent, roles=self.terms.participants, secrets=secrets_of(self, sent.sender, sent.lane))
 
     def _notice(self) -> None:
         """Record what rules find in the talk. Who is asked next reads it."""
@@ -65,11 +67,16 @@ class Table(Place):
             self.scope.record(finding)
 
     async def propose(self, by: str, verdict: str, reasons: Iterable[str] = (), dissent: str = "") -> ConclusionProposed:
-        """Let the arbiter decide whether the talk ends with a verdict."""
+        """Let the arbiter decide whether the talk ends with a verdict. One that rules would stop as a message does not reach it."""
         earlier = next((one for one in self.talk.proposals if (one.by, one.verdict) == (by, verdict)), None)
         if earlier is not None:
             return earlier
-        proposed = await decided(self, ConclusionProposed(self.opened.talk, by, verdict, tuple(reasons), dissent))
+        proposed = ConclusionProposed(self.opened.talk, by, verdict, tuple(reasons), dissent)
+        draft = MessageSent(self.opened.talk, sender=by, text=verdict, claims=(*proposed.reasons, dissent))
+        if (review := self._by_rules(draft)) is not None:
+            proposed = replace(proposed, reason=review.reason)
+        else:
+            proposed = await decided(self, proposed)
         self.scope.record(proposed)
         return proposed
 
