@@ -16,6 +16,8 @@ from mmos.events import LaneOpened
 from mmos.files import File
 from mmos.talk_events import TaskHandedOver
 from mmos.testing import Call, Say, Stage, consult, facts, stage
+from tests.judging import opinion
+from tests.test_story_validation import FAULTY, RIGHT, TASK, VALIDATE, WRONG, critic
 
 ASK = Call("escalate_to_user", {"question": "Fast or safe?"})
 LONG = "\n".join(f"{number}. A line of a long answer." for number in range(400))
@@ -83,11 +85,22 @@ async def test_at_a_terminal_the_answer_streams_and_is_printed_once(capsys: pyte
     async with stage({"arbiter": [over()], "coding": ["Use d.get."]}) as on:
         stream = on.app.stream("Fix it.", watch=Watch(on_hint=display.on_hint))
         answer = await stream.to_end(display.on_event)
+        display.finish(answer.text)  # lines of events may come behind the hints
         assert display.printed == "Use d.get."
-        display.finish(answer.text)
     out, err = capsys.readouterr()
     assert out == "Use d.get.\n"
     assert "arbiter hands the task over to coding" in err
+
+
+async def test_an_answer_that_fails_its_validation_is_made_better_by_the_role_that_gave_it() -> None:
+    roles = {"arbiter": [over(), "Thanks."], "coding": [WRONG, RIGHT], "critic": critic(FAULTY, opinion(RIGHT))}
+    async with stage(roles) as on:
+        answer = await on.app.run(TASK, thread="t", options=VALIDATE)
+        assert (answer.text, answer.document()["answered_by"]) == (RIGHT, "coding")
+        assert "What to do: Write forty-two." in on.heard("coding")[1]
+        assert on.sent("coding")[1]["messages"][2]["content"] == WRONG
+        await on.app.run("And?", thread="t")
+        assert RIGHT in str(on.sent("arbiter")[-1]["messages"])
 
 
 # ---------------------------------------------------------------- and back

@@ -49,7 +49,7 @@ class Judging:
 
 def author_of(exchange: Exchange) -> str:
     """The model that answered in an exchange. Later in the run, other models may have answered for its role."""
-    view, role = exchange.scope.view, exchange.scope.role
+    view, role = exchange.scope.view, exchange.scope.view.answered_by
     if (judged := view.validation.judged.get(FIRST)) is not None:
         return judged.model
     used = [model for name, model, _ in view.roles if name == role]
@@ -156,7 +156,7 @@ class Validating:
             return  # nobody needs to be tried as a judge
         judges = [judge.model for judge in await self.bench.judges.chosen()]
         if (other := larger(models, self.author, judges)) is not None:
-            question, past = self.scope.exchange.messages[0], f"past:{self.scope.lane}"  # nothing of the answer that failed
+            question, past = self._lane(FIRST).messages[0], f"past:{self._address(FIRST)}"  # nothing of the answer that failed
             await self._try(self._question(LARGER, question, past, other.name))
 
     async def _ask_user(self) -> None:
@@ -179,7 +179,7 @@ class Validating:
     def _question(self, step: str, message: Message, memory: str, model: str) -> Question:
         """A question to the role that answered, with this model."""
         other = "" if model == self.author else model
-        return Question(self.scope.role, message, step, named=True, memory=memory, shape=self.exchange.shape, model=other)
+        return Question(self.scope.view.answered_by, message, step, named=True, memory=memory, shape=self.exchange.shape, model=other)
 
     def _findings(self, words: str) -> Message:
         judged = self.validation.verdict
@@ -220,7 +220,7 @@ class Validating:
     # ---------------------------------------------------------------- the answers of steps
 
     def _address(self, step: str) -> str:
-        return self.scope.lane if step == FIRST else f"{self.scope.lane}/{VALIDATION}/{step}"
+        return self.scope.view.speaker if step == FIRST else f"{self.scope.lane}/{VALIDATION}/{step}"
 
     def _lane(self, step: str) -> Lane:
         return self.scope.bind(lane=self._address(step)).exchange

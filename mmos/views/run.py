@@ -175,18 +175,22 @@ class RunView:
     @property
     def speaker(self) -> str:
         """The lane that answers the user: the run's own one, or that of the role to which its task was handed over."""
-        handed = self.talks.in_charge
-        end = self.finished_calls.get(handed.call) if handed else None
-        if handed is None or (end is not None and not end.ok) or self.validation.revised is not None:
-            return self.lane
-        lanes = self.lanes.get(handed.call)
-        return lanes[-1].lane if lanes else self.lane
+        return self.lane if self.validation.revised is not None else self._handed_lane or self.lane
 
     @property
     def answered_by(self) -> str:
         """The role that answers the user."""
         handed = self.talks.in_charge
-        return self.lane if handed is None or self.speaker == self.lane else handed.to
+        return handed.to if handed is not None and self._handed_lane else self.lane
+
+    @property
+    def _handed_lane(self) -> str:
+        """Where the role answers that has the task. Empty: the task was not handed over, or came back."""
+        handed = self.talks.in_charge
+        end = self.finished_calls.get(handed.call) if handed else None
+        if handed is None or (end is not None and not end.ok):
+            return ""
+        return next((lane.lane for lane in reversed(self.lanes.get(handed.call, ())) if lane.role == handed.to), "")
 
     @property
     def open_questions(self) -> list[events.QuestionAsked]:
