@@ -40,15 +40,22 @@ def systems(config: Config) -> dict[str, str]:
 def test_without_keys_every_system_text_is_what_the_files_and_the_key_system_say() -> None:
     config = config_of()
     roles = roles_of(config, None)
-    names = "\n".join(f"- {name}: {purpose_of(roles[name])}" for name in ("coding", "poet"))
-    poet = TEXTS.fill("specialist", role="poet", purpose=purpose_of(roles["poet"]))
+    names = "\n".join(f"- {name}: {purpose_of(roles[name], TEXTS)}" for name in ("coding", "poet"))
+    poet = TEXTS.fill("specialist", role="poet", purpose=purpose_of(roles["poet"], TEXTS))
     assert systems(config) == {
         "arbiter": TEXTS.fill("arbiter", specialists=names),
-        "coding": TEXTS.fill("specialist", role="coding", purpose=purpose_of(roles["coding"])),
+        "coding": TEXTS.fill("specialist", role="coding", purpose=purpose_of(roles["coding"], TEXTS)),
         "poet": f"{poet}\n\nRhyme.",
         "interpreter": TEXTS.fill("functiongemma"),
         "synthesizer": TEXTS.fill("synthesizer"),
     }
+
+
+def test_what_a_role_is_good_for_may_be_said_in_other_words(tmp_path: Path) -> None:
+    (tmp_path / "system.md").write_text("## purpose_coding\nEr schreibt Programme.\n\n## purpose\n{{ role }}!\n")
+    told = systems(config_of(tmp_path))
+    assert "- coding: Er schreibt Programme.\n- poet: poet!" in told["arbiter"]
+    assert told["coding"].startswith("You are the coding specialist in a team of models. Er schreibt Programme.\n")
 
 
 def test_the_parts_stand_in_one_order_and_empty_ones_leave_no_line() -> None:

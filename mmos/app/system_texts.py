@@ -21,15 +21,19 @@ SMALL = "small"
 SMALL_BILLIONS = 4.0
 """Parameters. Models up to this size are told to work simply by `detail: auto`."""
 
-_PURPOSES = {
-    "coding": "For writing, reading, explaining and fixing code.",
-    "reasoning": "For hard questions: planning, comparing, proving, finding causes.",
-    "analysis": "For reading and summarising texts and data, and for quick facts.",
-}
 
-
-def purpose_of(role: ResolvedRole) -> str:
-    return role.description or _PURPOSES.get(role.name, f"It is there for {role.name.replace('_', ' ')}.")
+def purpose_of(role: ResolvedRole, templates: Templates) -> str:
+    """What a role is good for."""
+    match role.name:
+        case _ if role.description:
+            return role.description
+        case "coding":
+            return templates.fill("purpose_coding")
+        case "reasoning":
+            return templates.fill("purpose_reasoning")
+        case "analysis":
+            return templates.fill("purpose_analysis")
+    return templates.fill("purpose", role=role.name.replace("_", " "))
 
 
 def text_of(role: ResolvedRole, templates: Templates) -> str:
@@ -68,13 +72,13 @@ def _own(role: ResolvedRole, roles: Mapping[str, ResolvedRole], templates: Templ
     """The text of `prompts/` for a role."""
     texts = texts_of(role, templates)
     if role.name == ARBITER:
-        names = "\n".join(f"- {other.name}: {purpose_of(other)}" for other in roles.values() if other.consultable)
+        names = "\n".join(f"- {other.name}: {purpose_of(other, texts)}" for other in roles.values() if other.consultable)
         return texts.fill("arbiter", specialists=names or texts.fill("no_specialists"))
     if role.name == SYNTHESIZER:
         return texts.fill("synthesizer")
     if templates.has_role(role.name):
-        return templates.fill_role(role.name, role=role.name, purpose=purpose_of(role))
-    return texts.fill("specialist", role=role.name, purpose=purpose_of(role))
+        return templates.fill_role(role.name, role=role.name, purpose=purpose_of(role, templates))
+    return texts.fill("specialist", role=role.name, purpose=purpose_of(role, texts))
 
 
 def _by_size(model: str) -> Literal["", "simple", "detailed"]:

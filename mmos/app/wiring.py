@@ -177,7 +177,7 @@ async def nobody(_role: str, _changed: str) -> Found:
 
 def tools_of_house(config: Config, roles: Mapping[str, ResolvedRole], templates: Templates, find: Find = nobody) -> list[Tool]:
     """The built-in tools: the specialists, those that combine or interpret answers, and the user. `find`: finds larger models."""
-    specialists = [Specialist(role.name, purpose_of(role)) for role in roles.values() if role.consultable]
+    specialists = [Specialist(role.name, purpose_of(role, templates)) for role in roles.values() if role.consultable]
     consultation = Consultation(templates, config.orchestration.limits.answer_chars, _remembering(config, roles))
     tools = [for_one(specialist, consultation) for specialist in specialists]
     if specialists:
