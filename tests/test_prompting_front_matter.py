@@ -56,4 +56,6 @@ def test_front_matter_that_is_not_yaml_is_an_error(tmp_path: Path) -> None:
 def test_the_front_matter_of_every_built_in_text_is_yaml() -> None:
     for name in texts():
         front = Templates().whole(name).partition("---\n")[2].partition("---\n")[0]
+        if not front:  # a comment says it
+            continue
         assert yaml.safe_load(front) == described(f"---\n{front}---\n"), name
