@@ -218,6 +218,7 @@ INNOCENT = {
     ("cache", "clear"),
     ("runs", "compact"),
     ("threads", "fork"),
+    ("threads", "compact"),
     ("classify",),
 }
 """They print nothing hostile from outside."""

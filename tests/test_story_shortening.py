@@ -6,12 +6,16 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import mmos
+from mmos.errors import NoAnswer
 from mmos.events import HistoryShortened, LaneOpened, ModelAsked
 from mmos.prompting.request import requests_of
 from mmos.rehearsal.prompt import Prompt
 from mmos.testing import Call, Model, Think, consult, facts, stage, until
 from mmos.views.run import REFERENCE
+from mmos.views.transcript import transcript
 from mmos.window_events import HistorySummarised, MessagesShortened
 
 FACT = "The name of my ship is Aurelia. Never call it anything else."
@@ -119,3 +123,38 @@ async def test_a_kill_while_a_model_summarises_costs_nothing(tmp_path: Path) -> 
         remade = [request for entry, request in requests_of(entries) if request and entry.event == asked]
         assert [message.content for message in remade[0].messages] == [message["content"] for message in on.sent("arbiter")[-1]["messages"]]
         assert (await on.app.replay(run)).same
+
+
+async def test_a_conversation_is_compacted_on_request(tmp_path: Path) -> None:
+    roles = {
+        "arbiter": Model.scripted("arbiter", [LONG], repeat=True),
+        "analysis": Model.scripted("analysis", ["Of tides."], repeat=True),
+    }
+    async with stage(roles, state=tmp_path) as on:
+        for task in (FACT, "And the tides?", "And the winds?"):
+            await on.app.run(task, thread="t")
+        done = await on.app.compact("t")
+        assert (done.exchanges, done.by) == (2, "analysis")
+        assert 0 < done.after < done.before
+        assert (await on.app.compact("t")).exchanges == 0
+    async with stage(roles, state=tmp_path) as on:
+        answer = await on.app.run("Go on.", thread="t")
+        prompt = words(on.sent("arbiter")[-1]["messages"])
+        assert prompt.count(LONG) == 1, "of the newest exchange"
+        assert "Of tides." in prompt
+        assert "Aurelia" in prompt
+        assert [row.task for row in transcript(await on.app.journal.read(thread=(await on.app.journal.read(run=answer.run))[0].thread))] == [
+            FACT, "And the tides?", "And the winds?", "Go on.",
+        ]  # fmt: skip
+
+
+async def test_compacting_fails_with_a_reason_when_no_model_can_be_asked() -> None:
+    roles = {"arbiter": Model.scripted("arbiter", [LONG], repeat=True), "analysis": Model.scripted("analysis", [""], repeat=True)}
+    async with stage(roles) as on:
+        for task in ("One.", "Two."):
+            await on.app.run(task, thread="t")
+        with pytest.raises(NoAnswer):
+            await on.app.compact("t")
+        with pytest.raises(mmos.NotFound):
+            await on.app.compact("other")
+        assert (await on.app.run("Three.", thread="t")).status == "answered"

@@ -24,6 +24,7 @@ from mmos.app.log import Log
 from mmos.app.records import Records, limit
 from mmos.app.remembering import Remembering
 from mmos.app.routing import Router, unheeded
+from mmos.app.shortening import Shortening
 from mmos.app.sight import check_sight
 from mmos.app.stream import Stream
 from mmos.app.terms import check_text
@@ -59,7 +60,7 @@ from mmos.views.run import RunView
 MOST_CASTS = 16
 
 
-class App(Records, Explaining, Knowing, Comparing, Classifying):
+class App(Records, Explaining, Knowing, Comparing, Classifying, Shortening):
     """Runs tasks with one configuration: `run` returns the answer, `stream` yields events. Make one with `mmos.open`.
 
     `config`, `fleet`, `journal` and `tools` are the parts that it uses.

@@ -1,4 +1,4 @@
-"""`mmos threads`: lists, shows, renames, forks, exports and deletes conversations."""
+"""`mmos threads`: lists, shows, renames, forks, shortens, exports and deletes conversations."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from mmos.cli.output import print_json, when, write_unchanged
 from mmos.cli.styles import style
 from mmos.cli.tables import table
 from mmos.cli.text import harmless
+from mmos.cli.threads_compact import compact
 
 
 @click.group()
 def threads() -> None:
-    """List, show, rename, fork, export and delete conversations.
+    """List, show, rename, fork, compact, export and delete conversations.
 
     THREAD is a thread's name, its id, or a unique part of the id.
 
@@ -26,6 +27,9 @@ def threads() -> None:
     mmos threads list
     mmos threads show notes
     """
+
+
+threads.add_command(compact)
 
 
 @threads.command("list")

@@ -25,7 +25,7 @@ class Excess:
 
     @property
     def lane(self) -> Lane:
-        return self.composer.scope.exchange
+        return self.composer.lane
 
     @property
     def target(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import accumulate
 
 import orjson
@@ -40,24 +41,28 @@ FAULTS = (HostError, NoAnswer, LimitReached, ToolError, NotFound)
 
 async def summarise(excess: Excess) -> bool:
     """Put a summary in the place of the oldest exchanges. False: there are none, or nobody could write it."""
-    lane, history = excess.lane, excess.lane.history
-    exchanges = _how_many(excess)
+    history, scope, exchanges = excess.lane.history, excess.composer.scope, _how_many(excess)
     if exchanges <= history.skipped:
         return False
-    scope = excess.composer.scope
-    before = excess.length()
     try:
-        text, by = await written(excess, exchanges)
+        event = await summary_of(excess, exchanges)
     except FAULTS as error:
         scope.warn(f"{scope.role}: no model could summarise its oldest exchanges. {error}")
         return False
-    past = excess.composer.experience.scale.past
+    scope.record(replace(event, lane=scope.lane))
+    return True
+
+
+async def summary_of(excess: Excess, exchanges: int) -> HistorySummarised:
+    """A summary of the oldest exchanges, with what the user said in them."""
+    lane, history, before = excess.lane, excess.lane.history, excess.length()
+    text, by = await _written(excess, exchanges)
+    past, scope = excess.composer.experience.scale.past, excess.composer.scope
     gone = excess.tokens(past(lane, history.skipped)) - excess.tokens(past(lane, exchanges))
     artifact = scope.keep("", transcript(history, history.summarised, exchanges))
     event = placed(history, exchanges, text, artifact, excess.composer.member.templates, excess.space.window)
-    after = int(before - gone + excess.tokens(count(event.text)))
-    scope.record(HistorySummarised(scope.lane, scope.role, "", exchanges, event.text, artifact, by, event.shortened, before, max(after, 1)))
-    return True
+    after = max(1, int(before - gone + excess.tokens(count(event.text))))
+    return replace(event, role=scope.role, by=by, before=before, after=after)
 
 
 def _how_many(excess: Excess) -> int:
@@ -71,7 +76,7 @@ def _how_many(excess: Excess) -> int:
     )
 
 
-async def written(excess: Excess, exchanges: int) -> tuple[str, str]:
+async def _written(excess: Excess, exchanges: int) -> tuple[str, str]:
     """A summary of the oldest exchanges, and the model that wrote it."""
     composer, room, history = excess.composer, excess.room, excess.lane.history
     writer = next((room.cast[name].role for name in WRITERS if name in room.cast), composer.role)
@@ -81,7 +86,7 @@ async def written(excess: Excess, exchanges: int) -> tuple[str, str]:
         text = f"{history.summary.content}\n\n{text}"
     text = shorter(text, int(composer.experience.window(writer.model, writer.window) * READ_SHARE))
     message = Message("user", composer.member.templates.fill("summarise", words=str(words), text=text))
-    question = Question(participant(writer, words), message, f"{SUMMARY}-{exchanges}", named=True, memory="none")
+    question = Question(_participant(writer, words), message, f"{SUMMARY}-{exchanges}", named=True, memory="none")
     answer = await room.ask(composer.scope.bind(depth=0), question, call=SUMMARY)
     summary = shorter(answer.text.strip(), words * 12)
     if not summary:
@@ -89,7 +94,7 @@ async def written(excess: Excess, exchanges: int) -> tuple[str, str]:
     return summary, writer.model
 
 
-def participant(writer: Role, words: int) -> Participant:
+def _participant(writer: Role, words: int) -> Participant:
     """Who summarises: the model of a role, without the text and the tools of the role."""
     options = {"temperature": 0, "num_predict": words * 4}
     return Participant(

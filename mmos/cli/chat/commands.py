@@ -51,6 +51,7 @@ COMMANDS: dict[str, Command] = {
     "thread": Command("conversations:thread", "[NAME|new]", "show which conversation this is; continue another, or start one", ("threads",), at_once=False),
     "threads": Command("conversations:threads", "", "list the conversations"),
     "clear": Command("past:clear", "", "begin a new conversation, in which nobody remembers anything; the old one is kept", at_once=False),
+    "compact": Command("past:compact", "", "have all exchanges but the newest summarised, so that prompts are shorter; your words stay", at_once=False),
     "undo": Command("past:undo", "", "take the last task and its answer back, as if you had not asked; again: the one before", at_once=False),
     "fork": Command("past:fork", "[NAME]", "go on in a copy of this conversation, named NAME; the old one stays as it is", at_once=False),
     "retry": Command("commands:retry", "", "ask the last task again; the old answer no longer counts", at_once=False),

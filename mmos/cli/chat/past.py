@@ -1,4 +1,4 @@
-"""Changes what a conversation remembers: /clear, /undo and /fork."""
+"""Changes what a conversation remembers: /clear, /compact, /undo and /fork."""
 
 from __future__ import annotations
 
@@ -19,6 +19,15 @@ async def clear(session: Session, argument: str) -> None:  # noqa: ARG001
     session.begin(None, "")
     session.attachments.clear()
     session.say(f"A new conversation begins with your next message. {goes_back}".strip())
+
+
+async def compact(session: Session, argument: str) -> None:  # noqa: ARG001
+    """Have the older exchanges summarised now, not only when they no longer fit."""
+    from mmos.cli.threads_compact import sentence
+
+    if session.thread is None:
+        raise UsageError("Nothing has been said in this conversation yet.")
+    session.say(sentence(await session.app.compact(session.thread, options=session.options.run_options())))
 
 
 async def undo(session: Session, argument: str) -> None:
