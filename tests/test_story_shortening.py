@@ -75,9 +75,8 @@ async def test_the_reasoning_of_specialists_goes_first() -> None:
     roles: dict[str, Any] = {"arbiter": [consult("coding"), "Lock it.", LONG, "Then lock it.", "Yes."], "coding": coding}
     specialists = {"specialists": {"coding": {"think": True}}}
     async with stage(roles, orchestration={**SMALL, **specialists}) as on:
-        for task in ("How?", "And?", "So?"):
-            answer = await on.app.run(task, thread="t")
-        (event,) = await facts(on.app, answer.run, MessagesShortened)
+        runs = [(await on.app.run(task, thread="t")).run for task in ("How?", "And?", "So?")]
+        (event,) = [event for run in runs for event in await facts(on.app, run, MessagesShortened)]
         assert event.what == "reasoning"
         prompt = words(on.sent("arbiter")[-1]["messages"])
         assert "Hm. Hm." not in prompt
