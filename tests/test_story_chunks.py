@@ -111,6 +111,20 @@ async def test_notes_that_do_not_fit_together_are_put_together_in_levels() -> No
         assert any("/division/notes-1-" in lane for lane in opened)
 
 
+async def test_long_notes_are_cut_off_with_one_warning_and_each_cut_piece_of_an_answer_is_named() -> None:
+    text, _ = planted(30, 1)
+    endless = Model.scripted("arbiter", [lambda _: "It goes on and on and never comes to an end of it all. " * 400], repeat=True)
+    async with stage({"arbiter": endless}, orchestration={"arbiter": {"context_window": 4096}}) as on:
+        options = RunOptions(sampling={"num_predict": 200})
+        noted = await on.app.run("What are the codes?", files=[File("book.md", text)], options=options)
+        cut = [warning for warning in noted.view.warnings if "cut off" in warning]
+        assert [warning.partition(" were")[0] for warning in cut[:-1]] == ["arbiter: notes on parts of its task"]
+        assert cut[-1].startswith("arbiter: its answer was cut off")
+        anew = await on.app.run("Rewrite the book.", files=[File("book.md", text)], options=options)
+        parts = anew.document()["divided"][0]["parts"]
+        assert sum("what it wrote for part" in warning for warning in anew.view.warnings) == parts
+
+
 # ---------------------------------------------------------------- what goes wrong
 
 

@@ -29,6 +29,7 @@ from mmos.prompting.frame import Frame
 from mmos.prompting.templates import Templates
 from mmos.scope import Scope
 from mmos.toolbox import Toolbox
+from mmos.views.chunks import part_of
 from mmos.views.conversation import Lane
 
 ANY_JSON = b'"json"'
@@ -222,11 +223,19 @@ class Composer:
         calibrated = plan.known is not None or self.experience.gauge.knows(self.role.model)
         return cut(plan, reply, self._window, calibrated=calibrated)
 
+    def _warn_of_length(self, tokens: str) -> None:
+        """Notes on parts of a task have all the same limit, so one warning is for all of them."""
+        scope, name, part = self.scope, self.role.name, part_of(self.scope.lane)
+        if part and scope.view.divisions.takes_notes(scope.lane):
+            scope.warn_once(f"{name}: notes on parts of its task were cut off", "Each has a limit, so that they fit together.")
+        else:
+            scope.warn(f"{name}: {f'what it wrote for {part}' if part else 'its answer'} was cut off after {tokens}")
+
     def count(self, reply: Reply, plan: Plan, *, images: bool) -> None:
         """Correct the gauge by the host's count. Warn when the prompt or the answer was cut."""
         name = self.role.name
         if reply.done_reason == "length" and not reply.calls:
-            self.scope.warn(f"{name}: its answer was cut off after {counted(reply.usage.output_tokens, 'token')}")
+            self._warn_of_length(counted(reply.usage.output_tokens, "token"))
         if images:
             return
         if (error := self.proof(plan, reply)) is not None:

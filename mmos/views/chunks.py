@@ -69,6 +69,11 @@ class Divisions:
                 case PartsJoined():
                     division.joined = event
 
+    def takes_notes(self, lane: str) -> bool:
+        """Whether the lane of a part gives notes, and no piece of the answer."""
+        division = self.by_lane.get(lane.rpartition(f"/{DIVISION}/")[0])
+        return division is not None and division.divided.way != "rewritten"
+
     def told(self, run: Run) -> Message:
         """The task of a run as participants are told it: word for word, or what stands in place of a task that is larger than a window."""
         division = self.by_lane.get(run.lane)
