@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mmos.app import RunOptions, Watch
+from mmos.app.batch import Task
 from mmos.chunk_events import PartFailed, TaskCondensed, TaskDivided
 from mmos.cli.activity import Activity
 from mmos.events import LaneOpened, ModelAsked
@@ -232,6 +233,18 @@ async def test_a_schema_holds_for_the_answer_and_a_model_alone_reads_in_parts_to
         answer = await on.app.run("Rewrite the codes as a count.", files=[File("book.md", text)], options=options)
         assert (answer.status, answer.data) == ("answered", {"codes": 5})
         assert answer.document()["divided"][0]["way"] == "mapped"
+
+
+async def test_one_role_alone_and_each_task_of_a_batch_read_in_parts() -> None:
+    text, hidden = planted(20, 2)
+    sizes = {"specialists": {"coding": {"context_window": 4096}}}
+    async with stage({"arbiter": ["No."], "coding": reader("coding")}, orchestration=sizes) as on:
+        options = RunOptions(role_only="coding")
+        answer = await on.app.run(f"{text}\n\nWhat are the codes?", options=options)
+        assert answer.text is not None
+        assert answer.text.splitlines() == hidden
+        tasks = [Task("What are the codes?", files=[File("book.md", text)], options=options) for _ in range(2)]
+        assert [each.text async for _, each in on.app.batch(tasks)] == [answer.text] * 2
 
 
 # ---------------------------------------------------------------- cut off

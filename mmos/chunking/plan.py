@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from mmos.chunk_events import TaskDivided
+from mmos.chunk_events import TaskDivided, Way
 from mmos.chunking.asked import Asked, Text, asked_of, way_of
 from mmos.errors import LimitReached
 from mmos.messages import Message
@@ -124,15 +124,20 @@ def plan_of(exchange: Exchange, *, insist: bool = False) -> Plan | None:
     if known is not None:
         return Plan(asked, known.divided, sizes, factor)
     way, why = way_of(asked.request, shaped=exchange.shape is not None)
-    free = sizes.room - AROUND_PART - estimate(asked.request)
-    budget = (sizes.window / MARGIN - AROUND_PART - CARRIED - estimate(asked.request)) * REWRITTEN_SHARE if way == "rewritten" else free
-    budget -= sizes.note if way == "followed" else 0
-    left = sizes.room - sizes.around - estimate(asked.request)
-    if min(budget, left) < LEAST_PART:
+    budget = _budget(way, sizes, asked.request)
+    if min(budget, sizes.room - sizes.around - estimate(asked.request)) < LEAST_PART:
         return None
     divided = TaskDivided(scope.lane, role.name, 0, way, why, int(weight * factor), int(sizes.window * factor), round(budget, 1))
     plan = Plan(asked, divided, sizes, factor)
     return None if len(plan.pieces) < 2 else replace(plan, divided=replace(divided, parts=len(plan.pieces)))
+
+
+def _budget(way: Way, sizes: Sizes, request: str) -> float:
+    """The most tokens of a part, beside the request and what a reader writes."""
+    if way == "rewritten":
+        return (sizes.window / MARGIN - AROUND_PART - CARRIED - estimate(request)) * REWRITTEN_SHARE
+    free = sizes.room - AROUND_PART - estimate(request)
+    return free - sizes.note if way == "followed" else free
 
 
 def pieces_of(texts: Sequence[Text], budget: float) -> list[Piece]:
