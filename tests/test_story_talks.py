@@ -358,6 +358,20 @@ async def test_a_participant_that_is_too_late_leaves_the_talk() -> None:
         assert (talk_of(answer)["messages"], talk_of(answer)["ended"]) == (1, "verdict")
 
 
+async def test_words_of_mmos_are_no_message_of_a_participant_that_a_limit_stopped() -> None:
+    def measure(index: str) -> str:
+        """Measure an index."""
+        return f"{index}: 3 ms"
+
+    calls = [Call("measure", {"index": "a"}), Call("measure", {"index": "b"})]
+    roles = cast([start(), OWN, PASS, VERDICT, "Done."], calls, [FIRST[1]])
+    keys = {"specialists": {"coding": {"tools": ["measure"]}}, "limits": {"turns": 2}, "recovery": {"enabled": False}}
+    async with stage(roles, tools=[measure], orchestration=keys) as on:
+        answer = await on.app.run("Find an index.")
+        assert [one.sender for one in await facts(on.app, answer.run, MessageSent)] == ["reasoning"]
+        assert any(warning.startswith("coding leaves the conversation") for warning in answer.document()["warnings"])
+
+
 async def test_a_window_that_is_nearly_full_is_noticed() -> None:
     long = "The index serves the range of the query, and here is one more reason for it. " * 60
     keys = {"specialists": {"reasoning": {"context_window": 2000}}, "conversation": {"arbiter_reviews_all": False}}

@@ -22,7 +22,7 @@ async def own_verdict(place: Place) -> str:
     templates = place.terms.templates
     text = templates.fill("talk_own_verdict", task=place.context.told.content, topic=place.opened.topic)
     try:
-        return (await place.ask(place.to_arbiter(text, "own-verdict"))).text
+        return place.written(await place.ask(place.to_arbiter(text, "own-verdict")))
     except FAULTS as error:
         place.scope.warn_once(f"{place.terms.arbiter.name} wrote down no verdict of its own", error.message)
         return ""
@@ -58,7 +58,7 @@ async def _arbiters(place: Place, own: str) -> Mapping[str, Any]:
         place.scope.warn_once("The conversation ended without a verdict", error.message)
         return {}
     made = taken(place.scope, answer.lane, CONCLUDE)
-    return made[-1][1] if made else {"verdict": answer.text}
+    return made[-1][1] if made else {"verdict": place.written(answer)}
 
 
 def closing_tool(terms: Terms, names: Collection[str], problem: Problem = nothing_wrong) -> Tool:

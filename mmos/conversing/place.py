@@ -51,6 +51,13 @@ class Place:
     def said(self, number: int) -> Said:
         return Said(self.talk.sent[number], self.talk.reviews.get(number))
 
+    def written(self, answer: Answer) -> str:
+        """What somebody wrote in an answer. Of one that a limit stopped, only its own words count."""
+        if answer.complete:
+            return answer.text.strip()
+        lane = self.scope.conversation.lanes.get((self.scope.run, answer.lane))
+        return lane.newest_text().strip() if lane is not None else ""
+
     def begun(self, keys: Collection[str]) -> list[str]:
         """Those of these questions that have been asked already, in the order in which that began."""
         opened = (one.key.partition("~")[0].partition("@")[0] for one in self.scope.view.lanes.get(self.context.call, ()))

@@ -60,7 +60,7 @@ def read(place: Place, name: str, answer: Answer, round_: int) -> Speech | None:
         return Speech(_joined(draft, said), conclusion)
     if conclusion is not None:
         return Speech(replace(draft, text=conclusion.verdict, stance="new", claims=conclusion.reasons), conclusion)
-    text = answer.text.strip()
+    text = place.written(answer)
     return Speech(replace(draft, text=text)) if text else None
 
 
