@@ -5,26 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from mmos.key_forms import KEY_FORMS
+
 MASK = "[masked]"
 
 _FORMATS = re.compile(
-    r"""
-    (?:gh[pousr]|github_pat)_[A-Za-z0-9_]{20,}                       # GitHub
-    | gl(?:pat|rt|dt|ptt|cbt|ft|soat|imt)-[\w-]{20,}                 # GitLab
-    | xox[abeoprs]-[\w-]{10,} | xapp-[\w-]{10,}                      # Slack
-    | (?<![A-Za-z0-9])(?:AKIA|ASIA|AROA|AIDA)[0-9A-Z]{16}(?![0-9A-Za-z])     # AWS
-    | AIza[\w-]{35} | ya29\.[\w-]{20,}                               # Google
-    | (?<![A-Za-z0-9])sk-(?=[\w-]*\d)(?=[\w-]*[A-Z])[\w-]{20,}       # OpenAI, Anthropic and others
-    | (?<![A-Za-z0-9])(?:[srp]k|whsec)_(?:live|test)_[A-Za-z0-9]{16,}        # Stripe
-    | (?<![A-Za-z0-9])(?:hf|gsk|r8|npm|nvapi|xai|pplx)[_-][A-Za-z0-9]{30,}   # Hugging Face, Groq, Replicate, npm, NVIDIA, xAI, Perplexity
-    | pypi-[\w-]{16,} | SG\.[\w-]{16,}\.[\w-]{16,} | dckr_(?:pat|oat)_[\w-]{20,}     # PyPI, SendGrid, Docker
-    | (?:dop|doo|dor)_v1_[0-9a-f]{32,} | hv[sb]\.[\w-]{20,} | tskey-[\w-]{16,}       # DigitalOcean, Vault, Tailscale
-    | shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32} | lin_api_[A-Za-z0-9]{30,}          # Shopify, Linear
-    | AGE-SECRET-KEY-1[0-9A-Z]{50,}
-    | eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*                                # JSON web tokens
-    | (?<=hooks\.slack\.com/services/)[\w/-]{16,} | (?<=/api/webhooks/)\d{8,}/[\w-]{20,}
-    """,
-    re.VERBOSE,
+    "|".join(form for _, form in KEY_FORMS)
+    + r"|(?:gh[pousr]|github_pat)_[A-Za-z0-9_]{20,}|xapp-[\w-]{10,}|pypi-[\w-]{16,}"  # those that a log has cut
+    r"|(?<![A-Za-z0-9])sk-(?=[\w-]*\d)(?=[\w-]*[A-Z])[\w-]{20,}|(?<![A-Za-z0-9])sk-(?:or-v1-)?[0-9a-f]{32,}"  # OpenAI, Anthropic and others
+    r"|(?<![A-Za-z0-9])(?:hf|gsk|r8|npm|nvapi|xai|pplx)[_-][A-Za-z0-9]{30,}"  # Hugging Face, Groq, Replicate, npm, NVIDIA, xAI, Perplexity
+    r"|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"  # JSON web tokens
+    r"|(?<=hooks\.slack\.com/services/)[\w/-]{16,}|(?<=/api/webhooks/)\d{8,}/[\w-]{20,}"
 )
 _KEY_BLOCK = re.compile(
     r"(-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----)(.*?)(-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\Z)", re.DOTALL

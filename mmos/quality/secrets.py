@@ -7,36 +7,27 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from mmos.key_forms import KEY_FORMS
 from mmos.quality.answer import Reading
 from mmos.quality.finding import Finding, Severity
 from mmos.quality.places import place_of
 
 _KNOWN: tuple[tuple[str, str], ...] = (
-    ("AWS access key", r"\b(?:AKIA|ASIA|AROA|AIDA)[0-9A-Z]{16}\b"),
-    ("GitHub token", r"\bgh[pousr]_[0-9A-Za-z]{36,}|\bgithub_pat_[0-9A-Za-z_]{40,}"),
-    ("GitLab token", r"\bgl(?:pat|ptt|rt|dt)-[0-9A-Za-z_-]{20,}"),
-    ("Slack token", r"\bxox[abeoprs]-[0-9A-Za-z-]{10,}|\bxapp-\d-[0-9A-Za-z-]{10,}"),
+    *KEY_FORMS,
     ("address of a Slack hook", r"hooks\.slack\.com/services/T[0-9A-Z]{6,}/B[0-9A-Z]{6,}/[0-9A-Za-z]{16,}"),
     ("address of a Discord hook", r"discord(?:app)?\.com/api/webhooks/\d{16,}/[\w-]{40,}"),
-    ("key of a model service", r"\bsk-(?:proj-|ant-(?:api\d\d-)?|or-v1-|svcacct-)?[0-9A-Za-z_-]{20,}"),
-    ("Stripe key", r"\b(?:sk|rk)_(?:live|test)_[0-9A-Za-z]{16,}|\bwhsec_[0-9A-Za-z]{24,}"),
-    ("Google key", r"\bAIza[0-9A-Za-z_-]{35}|\bya29\.[0-9A-Za-z_-]{20,}|\bGOCSPX-[0-9A-Za-z_-]{20,}"),
-    ("token of npm or PyPI", r"\bnpm_[0-9A-Za-z]{36}|\bpypi-AgEI[\w-]{40,}"),
-    ("SendGrid key", r"\bSG\.[\w-]{16,}\.[\w-]{30,}"),
-    ("Hugging Face token", r"\bhf_[A-Za-z]{30,}"),
-    ("Twilio key", r"\b(?:SK|AC)[0-9a-f]{32}\b"),
     (
-        "token of a cloud",
-        r"\bdo[opr]_v1_[0-9a-f]{40,}|\bdapi[0-9a-f]{32}|\blin_api_\w{30,}|\bshp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}|\bsq0(?:atp|csp)-[\w-]{20,}|\bkey-[0-9a-f]{32}\b|\bhvs\.[\w-]{24,}|\bNRAK-[0-9A-Z]{27}",
+        "key of a model service",
+        r"\bsk-(?:proj-|ant-(?:api\d\d-)?|or-v1-|svcacct-)?[0-9A-Za-z_-]{20,}|\b(?:gsk|r8|nvapi|xai|pplx)[_-][A-Za-z0-9]{30,}",
     ),
-    ("Telegram token", r"\b\d{8,10}:AA[0-9A-Za-z_-]{33}\b"),
+    ("Twilio key", r"\b(?:SK|AC)[0-9a-f]{32}\b"),
+    ("token of a cloud", r"\bdapi[0-9a-f]{32}|\bsq0(?:atp|csp)-[\w-]{20,}|\bkey-[0-9a-f]{32}\b"),
     ("signed token", r"\beyJ[0-9A-Za-z_-]{8,}\.eyJ[0-9A-Za-z_-]{10,}\.[0-9A-Za-z_-]{20,}"),
     ("key of an Azure account", r"AccountKey=[0-9A-Za-z+/]{60,}={0,2}|SharedAccessKey=[0-9A-Za-z+/]{40,}={0,2}"),
-    ("age key", r"AGE-SECRET-KEY-1[0-9A-Z]{50,}"),
 )
 _HINTS = re.compile(
-    r"AKIA|ASIA|AROA|AIDA|gh[pousr]_|github_pat_|gl(?:pat|ptt|rt|dt)-|xox|xapp-|hooks\.slack|api/webhooks|sk-|[sr]k_|whsec_|AIza|ya29|GOCSPX|npm_|pypi-|SG\.|hf_|SK[0-9a-f]{8}|AC[0-9a-f]{8}|"
-    r"do[opr]_v1|dapi|lin_api|shp|sq0|key-|hvs\.|NRAK|:AA|eyJ|AccountKey|AccessKey|AGE-|://|aws|AWS|Bearer|\.login\(|\.auth"
+    r"AKIA|ASIA|AROA|AIDA|gh[pousr]_|github_pat_|gl[a-z]{2,4}-|xox|xapp-|hooks\.slack|api/webhooks|sk-|[srp]k_|whsec_|AIza|ya29|GOCSPX|npm_|pypi-|SG\.|hf_|SK[0-9a-f]{8}|AC[0-9a-f]{8}|"
+    r"do[opr]_v1|dapi|lin_api|shp|sq0|key-|hv[sb]\.|NRAK|dckr_|tskey-|gsk_|r8_|nvapi-|xai-|pplx-|:AA|eyJ|AccountKey|AccessKey|AGE-|://|aws|AWS|Bearer|\.login\(|\.auth"
 )
 """A line without these has no key of a service, and no address."""
 _NAMES = re.compile(r"pass|pwd|secret|token|key|credential|identified by|-u ", re.IGNORECASE)
