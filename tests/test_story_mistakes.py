@@ -7,6 +7,7 @@ from typing import Any
 
 import mmos
 from mmos.events import FrameKept, RunStarted
+from mmos.journal import new_id
 from mmos.prompting.templates import Templates
 from mmos.testing import Call, facts, stage
 
@@ -70,3 +71,23 @@ async def test_mistakes_of_a_stranger_name_no_tool_that_is_not_there() -> None:
         await on.app.run("Which color?", options=mmos.RunOptions(mistakes=told))
         text = system(on.sent("arbiter")[0])
         assert text.endswith("\n".join([TEXTS.fill("mistake_arguments", tool="look"), TEXTS.fill("mistake_json")]))
+
+
+async def test_mistakes_that_a_stranger_wrote_in_a_wrong_form_are_left_out(tmp_path: Path) -> None:
+    odd = {"arbiter": ["json", 7, ""], "other": "json", "": ["json"]}
+    async with stage({"arbiter": ["Blue."]}, tools=[LOOK], state=tmp_path) as on:
+        begun = RunStarted("Hi.", on.app.journal.process, options={"mistakes": odd})
+        thread = new_id()
+        on.app.journal.append(new_id(), thread, begun)
+        await on.app.run("Which color?", thread=thread)
+        assert system(on.sent("arbiter")[0]).endswith(TEXTS.fill("mistakes", mistakes=TEXTS.fill("mistake_json")))
+
+
+async def test_mistakes_of_scripted_models_are_not_told_to_real_ones(tmp_path: Path) -> None:
+    async with stage({"arbiter": [Call("peek", {}), "Red."]}, tools=[LOOK], state=tmp_path) as on:
+        scripted = mmos.App(on.app.config, on.app.fleet, on.app.journal, tools=[LOOK], rehearsed=True)
+        await scripted.run("Which color?")
+        await scripted.close()
+    async with stage({"arbiter": ["Blue."]}, tools=[LOOK], state=tmp_path) as on:
+        await on.app.run("Which color?")
+        assert "Mistakes" not in system(on.sent("arbiter")[0])

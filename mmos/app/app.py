@@ -99,7 +99,7 @@ class App(Records, Explaining, Knowing, Comparing, Classifying, Shortening):
         )
         self._phases = wiring.phases_of(config, self.tools)
         self._router = Router(self)
-        self._remembering = Remembering(journal, self.templates, wanted=config.orchestration.tell_mistakes)
+        self._remembering = Remembering(journal, self.templates, wanted=config.orchestration.tell_mistakes, rehearsed=rehearsed)
 
     def __repr__(self) -> str:
         return f"<App {self.config.path or 'without a file'}: {', '.join(self.config.roles())} on {self.fleet!r}>"

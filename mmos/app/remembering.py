@@ -17,8 +17,8 @@ Found = Mapping[str, tuple[str, ...]]
 class Remembering:
     """Adds the mistakes of models to the options of a new run. The run keeps them: when it is resumed or replayed, its prompts are the same."""
 
-    def __init__(self, journal: Journal, templates: Templates, *, wanted: bool) -> None:
-        self._journal, self._templates, self._wanted = journal, templates, wanted
+    def __init__(self, journal: Journal, templates: Templates, *, wanted: bool, rehearsed: bool) -> None:
+        self._journal, self._templates, self._wanted, self._rehearsed = journal, templates, wanted, rehearsed
         self._found: Found | None = None
 
     async def added(self, routed: Routed, thread: str) -> Routed:
@@ -37,8 +37,7 @@ class Remembering:
         """None: the conversation has no run yet."""
         for entry in await self._journal.read(thread=thread, kinds=(RunStarted.kind,), limit=1):
             if isinstance(entry.event, RunStarted):
-                found = entry.event.options.get("mistakes")
-                return found if isinstance(found, dict) else {}
+                return _usable(entry.event.options.get("mistakes"))
         return None
 
     async def _lately(self) -> Found:
@@ -51,14 +50,26 @@ class Remembering:
         found = [entry for kind, words in KINDS.items() for entry in await self._newest(kind, words)]
         known = Mistakes(self._templates) if found else None
         entries = [entry for entry in found if known and known.kind_of(entry)][:MOST_FOUND]
-        asked = [
-            one
-            for run in dict.fromkeys(entry.run for entry in entries)
-            for one in await self._journal.read(run=run, kinds=(ModelAsked.kind,))
-        ]
+        asked = [one for run in dict.fromkeys(entry.run for entry in entries) for one in await self._asked(run)]
         return known.by_model(entries, asked) if known else {}
+
+    async def _asked(self, run: str) -> list[Entry]:
+        """The requests of a run. Scripted models say nothing about real ones, and the other way round."""
+        entries = await self._journal.read(run=run, kinds=(RunStarted.kind, ModelAsked.kind))
+        kinds = {entry.event.rehearsed for entry in entries if isinstance(entry.event, RunStarted)}
+        return entries if kinds == {self._rehearsed} else []
 
     async def _newest(self, kind: str, words: Sequence[str]) -> list[Entry]:
         async for page, _ in self._journal.search((kind,), lambda data: any(word in data for word in words)):
             return page
         return []
+
+
+def _usable(found: object) -> Found:
+    """The mistakes in a run that may be a stranger's."""
+    kept = found.items() if isinstance(found, dict) else ()
+    return {
+        model: tuple(kind for kind in kinds if isinstance(kind, str) and kind)
+        for model, kinds in kept
+        if model and isinstance(kinds, list | tuple)
+    }
