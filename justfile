@@ -114,6 +114,10 @@ bench-conditions *arguments:
 bench-estimates *arguments:
     {{bin}}/python scripts/bench_estimates.py {{arguments}}
 
+# Measure how long it takes to compose the prompt of a turn in a long thread.
+bench-compose *arguments:
+    {{bin}}/python scripts/bench_compose.py {{arguments}}
+
 # Measure how well the selector learns, on simulated logs; takes minutes.
 bench-selection *arguments:
     {{bin}}/python scripts/bench_selection.py {{arguments}}

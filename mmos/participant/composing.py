@@ -20,7 +20,7 @@ from mmos.participant.cast import Member, Offer, Role
 from mmos.participant.experience import Experience, Place
 from mmos.participant.eyes import Sight
 from mmos.participant.ladder import Again
-from mmos.participant.proof import PromptCutError, cut, overflow
+from mmos.participant.proof import HALF, PromptCutError, cut, overflow
 from mmos.participant.recorder import next_id
 from mmos.phases import line as phase_line
 from mmos.plurals import counted
@@ -220,6 +220,8 @@ class Composer:
 
     def proof(self, plan: Plan, reply: Reply) -> PromptCutError | None:
         """Why the host cannot have read the whole prompt. None: it has, as far as its count shows."""
+        if reply.usage.prompt_tokens >= HALF * plan.tokens:
+            return None
         calibrated = plan.known is not None or self.experience.gauge.knows(self.role.model)
         return cut(plan, reply, self._window, calibrated=calibrated)
 

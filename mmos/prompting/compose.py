@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
-from operator import sub
+from operator import add, sub
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -73,7 +73,7 @@ class Sums:
         for message in messages[len(self.messages) :]:
             self.doubles.append(self.doubles[-1] + (bool(self.messages) and _same_side(self.messages[-1], message)))
             self.messages.append(message)
-            self.totals.append(total(self.totals[-1], count_message(message)))
+            self.totals.append(tuple(map(add, self.totals[-1], count_message(message))))
         return self.totals
 
 
