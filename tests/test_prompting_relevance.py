@@ -66,6 +66,17 @@ async def test_a_prompt_offers_what_fits_and_keeps_what_was_used() -> None:
         assert not any(step.differences for step in (await on.app.replay(run)).comparisons)
 
 
+async def test_tasks_that_take_turns_leave_the_tools_as_they_are() -> None:
+    tasks = ("What is the weather forecast?", "Which bug is in the tracker?") * 3
+    async with stage({"arbiter": ["Done."] * 6}, tools=ALL, orchestration={"limits": {"tools": 12}}) as on:
+        for task in tasks:
+            await on.app.run(task, thread="t")
+        first, second, *rest = offered(on)
+        assert "get_weather" in first
+        assert {"get_weather", "searchTickets"} <= {*second}
+        assert all(each == second for each in rest), "other tools would change the beginning of the prompt"
+
+
 async def test_a_tool_that_was_left_out_is_found_and_offered_from_then_on() -> None:
     arbiter = [Call(FIND_TOOLS, {"query": "issue tracker"}), Call("searchTickets", {"what": "leak"}), "One.", ]  # fmt: skip
     async with stage({"arbiter": arbiter}, tools=ALL, orchestration={"limits": {"tools": 3}}) as on:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import blake2b
 
 import orjson
 
@@ -18,6 +19,8 @@ from mmos.views.conversation import Lane
 FIND_TOOLS = "find_tools"
 MOST_WORDS = 2_000
 """Words of a task that count."""
+BEST = 4
+"""Tools that a later task of a conversation brings into the prompt."""
 MOST_FOUND = 8
 """Tools that one search finds."""
 
@@ -96,10 +99,31 @@ class Shortlist:
         names = [spec.name for spec in self.specs]
         before, now = _called(lane.before()), _called(lane.messages)
         found = {name for message in lane.messages if message.tool_name == FIND_TOOLS for name in names_in(message.content)}
-        fitting = [*self.index.ranked(lane.messages[0].content if lane.messages else ""), *names]
-        new = [name for name in dict.fromkeys(fitting) if name not in before]
+        new = [name for name in self._fitting(lane, names) if name not in before]
         chosen = new[: max(0, self.limit - len(before.intersection(names)))]  # what the exchange does takes none of them away
         return frozenset(names).difference(chosen, before, now, found)
+
+    def _fitting(self, lane: Lane, names: Sequence[str]) -> list[str]:
+        """The tools that fit the first task of the conversation, and then the best ones for each later task before those.
+
+        So tasks that need what is there change nothing at the beginning of the prompt, which the host has read already.
+        """
+        starts = lane.history.starts[: lane.past]
+        tasks = [*(lane.history.messages[start] for start in starts), *lane.messages[:1]]
+        fitting = list(dict.fromkeys([*(self._ranked(tasks[0]) if tasks else ()), *names]))
+        for task in tasks[1:]:
+            best = self._ranked(task)[:BEST]
+            if not set(best).issubset(fitting[: self.limit]):
+                fitting = [*best, *(name for name in fitting if name not in best)]
+        return fitting
+
+    def _ranked(self, task: Message) -> list[str]:
+        """The message keeps it, because it is in the prompts of many turns."""
+        return task.form(self._key, lambda message: self.index.ranked(message.content))
+
+    @cached_property
+    def _key(self) -> str:
+        return f"ranked:{blake2b(repr(self.specs).encode(), digest_size=8).hexdigest()}"
 
 
 def _called(messages: Iterable[Message]) -> set[str]:
