@@ -25,6 +25,7 @@ _MIXED = re.compile(r"\b(?=[a-z013457@$]*[a-z]{2})(?=[a-z]*[013457@$])[a-z013457
 _DIGITS = str.maketrans("013457@$", "oieastas")
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]+`", re.DOTALL)
 _QUOTED = re.compile("[\"“„«][^\"“”„«»\n]{1,400}[\"”“»]|(?<!\\w)['‘][^'‘’\n]{1,400}['’](?!\\w)|`[^`\n]{1,400}`")
+_HYPHEN = re.compile(r"(?<=\w)-(?=\w)")
 _MENTIONS = re.compile(
     r"\b(?:contain|line|say|said|string|prompt|input|attack|inject|payload|text|phrase|example|such as|like|filter|pattern|regex|test|log|comment|ticket|literal|word|sentence|catch|match|block)",
     re.IGNORECASE,
@@ -42,7 +43,7 @@ def found(text: str, patterns: Iterable[re.Pattern[str]]) -> list[Span]:
     """The places of all sentences that a pattern matches, whichever way the words are spelled. What is only quoted does not count."""
     sentences = _sentences(text)
     places: list[Span] = []
-    for spell in (_latin, _as_written):
+    for spell in (_latin, _unbroken, _as_written):
         joined, starts = _joined(text, sentences, spell)
         for pattern in patterns:
             for match in pattern.finditer(joined):
@@ -115,6 +116,11 @@ def _latin(sentence: str) -> str:
         whole = "".join(sign for sign in normalize("NFKD", whole) if category(sign) != "Mn")
     whole = _SPACED.sub(lambda spaced: spaced[0].replace(" ", ""), whole)
     return " ".join(_MIXED.sub(lambda word: word[0].translate(_DIGITS), whole).replace("’", "'").split())
+
+
+def _unbroken(sentence: str) -> str:
+    """The same, without hyphens inside of words."""
+    return _latin(_HYPHEN.sub("", sentence)) if _HYPHEN.search(sentence) else ""
 
 
 def _as_written(sentence: str) -> str:

@@ -16,6 +16,9 @@ _ORDERS = (
     + r"(?:ignore|disregard|forget)\s+(?:everything|all|anything|what)\s+(?:that\s+)?(?:you\s+(?:were|have\s+been|had\s+been|are)\s+(?:told|given|instructed)|(?:said|written)?\s*(?:above|before\s+this))",
     _START + r"(?:ignore|skip|bypass|disregard|override|disable)\s+(?:the|this|your|any|all|further)\s+(?:reviews?|reviewing|moderation)\b"
     r"(?=\s*(?:[.!\n]|$|and\s+(?:pass|accept|approve|let|forward)|(?:of|for)\s+(?:this|my)\s+(?:message|answer)))",
+    _START + r"(?:ignore|disregard|bypass)\s+(?:the|this|your)\s+(?:reviewer|arbiter|moderator)\b(?=\s*(?:[,.!\n]|$))",
+    r"\bfrom\s+now\s+on,?\s+(?:you|everybody|all\s+of\s+you)\s+(?:must\s+|will\s+|shall\s+)?(?:only\s+)?(?:answer|obey|agree|say|respond)\b",
+    r"^[^\w\n]*(?:new|updated)\s+(?:system\s+)?(?:instructions?|orders?)\s*(?:for\s+[\w ]{1,30})?:\s*(?:accept|ignore|obey|agree|pass|approve|conclude|say)\b",
     r"\byour\s+new\s+(?:instructions?|orders?|rules|role|system\s+prompt)\s*(?:is|are|:)",
     r"\byou\s+are\s+now\s+(?:(?:in\s+)?(?:an?\s+|the\s+)?(?:developer|god|jailbreak|dan|unrestricted|sudo|admin)\s+mode|unrestricted|unfiltered|jailbroken|the\s+(?:arbiter|system|user|moderator))\b",
 )
@@ -37,13 +40,14 @@ _ORDERS_IN_OTHER_LANGUAGES = (
 )
 _AUTHORITY = (
     r"\b(?:ignore|disregard|obey|override|instructions?|arbiter|reviewer|review\s+(?:is|has|of)|verdict|participants?|from\s+now\s+on|you\s+(?:must|are|have\s+to|shall|will)|do\s+(?:what|as)|"
-    r"pass\s+(?:this|it)|(?:end|stop|close)\s+the\s+(?:conversation|talk|discussion)|(?:conversation|talk|discussion)\s+is)\b"
+    r"pass\s+(?:this|it)|accept\s+(?:this\s+message|my|it)|(?:end|stop|close)\s+the\s+(?:conversation|talk|discussion)|(?:conversation|talk|discussion)\s+is)\b"
 )
-_LABEL = r"^[^\w\n]*(?:system|developer|administrator|admin|user|human|assistant|operator|mmos)(?:[ \t]+(?:message|prompt|note))?[^\w\n]{0,4}[:\]>]"
+_LABEL = r"^[^\w\n]*(?:system|developer|administrator|admin|user|human|assistant|operator|mmos)(?:[ \t]+(?:message|prompt|note|notice|override))?[^\w\n]{0,4}[:\]>]"
 _POSES = (
     rf"{_LABEL}[^\n]{{0,300}}?{_AUTHORITY}[^\n]*",
     rf"{_LABEL}[^\w\n]*\n[^\n]{{0,300}}?{_AUTHORITY}[^\n]*",
     r"\b(?:i\s+am|i'm|speaking\s+as)\s+(?:now\s+)?(?:the\s+|your\s+)(?:system|user|administrator|moderator|operator)(?=\s*(?:[,.:!;]|and\b|$))",
+    r"\bas\s+(?:the|your)\s+(?:system|arbiter|user|moderator|operator)(?:\s+administrator)?,?\s+i\s+(?:order|command|instruct|tell)\s+(?:you|all|everybody)\b",
     r"\bthis\s+is\s+(?:now\s+)?(?:the\s+|your\s+)(?:system|user|administrator|moderator|operator|arbiter)\s+(?:speaking|talking)\b",
     r"^[^\w\n]*result[ \t]+of[ \t]+(?=\S*_)\S{1,100}[ \t]*:[^\n]*",
     r"^[^\w\n]*[<>]{3,}[^\w\n]*\n[^\w\n]*(?:\w+[ \t]+(?:says|said|writes|wrote|to[ \t]+\w+)|system|user|arbiter|result[ \t]+of)\b[^\n]*",
@@ -64,7 +68,8 @@ USER_SAYS = re.compile(
 def steering(arbiters: Collection[str]) -> tuple[re.Pattern[str], ...]:
     """The phrases that tell the arbiter, or everybody, what to do with a message. `arbiters`: its names, as a pattern."""
     names = _alternatives(arbiters)
-    called = rf"(?:^|[.!?\n]\s*|\b(?:dear|hey|hi|attention|note\s+to|message\s+to|to)\s+(?:the\s+)?){names}\b\W{{1,3}}"
+    head = r"(?:^|[.!?\n]\s*|\b(?:dear|hey|hi|attention|note\s+(?:to|for)|message\s+(?:to|for)|to)\s+(?:the\s+)?|@)"
+    called = rf"{head}{names}\b\W{{1,3}}"
     order = r"(?:you\s+)?(?:please\s+)?(?:must\s+|should\s+|have\s+to\s+|are\s+to\s+|will\s+|now\s+)?(?:please\s+)?"
     keep = r"(?:do\s+not|don't|never|must\s+not|may\s+not)\s+(?:modify|change|drop|redirect|review|edit|cut|touch|alter|block|reject)\b"
     let = (
@@ -77,7 +82,8 @@ def steering(arbiters: Collection[str]) -> tuple[re.Pattern[str], ...]:
     about = r"(?:this|my)\s+(?:message|answer|text|reply|response|contribution)\b"
     phrases = (
         rf"{called}{order}(?:{keep}|{let}|{against})",
-        rf"(?:^|[.!?\n]\s*|\b(?:dear|hey|hi|to)\s+(?:the\s+)?)(?:reviewer|judge|referee)\b\W{{1,3}}{order}(?:{keep}|pass|approve|accept|forward)\s+(?:on\s+)?{about}",
+        rf"{called}[^.!?\n]{{0,60}}?{keep}\s+(?:it|this|my|anything)\b",
+        rf"{head}(?:reviewer|judge|referee)\b\W{{1,3}}{order}(?:{keep}|pass|approve|accept|forward)\s+(?:on\s+)?{about}",
         rf"\b{names}\s+(?:must|should|shall|has\s+to|needs\s+to|will|is\s+to)\s+(?:not\s+)?\w+\s+{about}",
         *_ORDERS,
         *_ORDERS_IN_OTHER_LANGUAGES,
@@ -92,6 +98,7 @@ def posing(arbiters: Collection[str]) -> tuple[re.Pattern[str], ...]:
     phrases = (
         rf"^[^\w\n]*(?:the\s+)?{names}(?:'s)?\s+(?:decision|verdict|review|ruling|decides|decided|says)\b[^\w\n]*:[^\n]*",
         rf"^[^\w\n]*{names}[^\w\n]*[:>\]][^\w\n]*(?:i\s+(?:have\s+|hereby\s+)?(?:decided?|accept|approve|pass|conclude|rule|end|close)|this\s+message|pass(?:ed)?\b|approved|accepted|verdict|decision|conclusion|the\s+(?:talk|conversation|discussion)\s+is)\b[^\n]*",
+        rf"\b{names}\s+(?:said|says|wrote)\b[^\w\n]{{0,10}}[:\"][^\n]{{0,80}}\b(?:accept|pass|approv|conclud|verdict)",
         rf"\b{names}\s+(?:has\s+)?(?:already\s+|just\s+)?(?:approved|passed|accepted|cleared|verified|reviewed)\s+(?:this|my)\s+(?:message|answer|text|verdict|claim|fix)\b",
         rf"\b(?:i\s+am|i'm|speaking\s+as)\s+(?:now\s+)?(?:the\s+|your\s+){names}(?=\s*(?:[,.:!;]|and\b|$))",
         *_POSES,
