@@ -131,6 +131,19 @@ async def test_a_role_that_fails_leaves_the_task_with_the_arbiter() -> None:
         assert '"success":false' in on.heard("arbiter")[1]
 
 
+async def test_the_limits_of_the_run_hold_for_both_roles() -> None:
+    limits = {"limits": {"calls": 1}, "specialists": {"coding": {"tools": ["consult_*"]}}}
+    async with stage({"arbiter": [over()], "coding": [consult("analysis")], "analysis": []}, orchestration=limits) as on:
+        answer = await on.app.run("Fix it.")
+        assert (answer.status, answer.reason.code, answer.document()["answered_by"]) == ("failed", "limit_calls", None)  # type: ignore[union-attr]
+    few = {"limits": {"turns": 2}, "specialists": {"coding": {"tools": ["consult_*"]}}}
+    turns = [consult("analysis", "A?"), consult("analysis", "B?")]
+    async with stage({"arbiter": [over(), "I did it."], "coding": turns, "analysis": ["A", "B"]}, orchestration=few) as on:
+        answer = await on.app.run("Fix it.")
+        assert (answer.text, answer.document()["answered_by"]) == ("I did it.", "arbiter")
+        assert "coding was not done." in on.heard("arbiter")[-1]
+
+
 @pytest.mark.parametrize(
     ("turn", "options", "why"),
     [
@@ -190,6 +203,7 @@ async def test_what_was_written_when_it_was_cancelled_is_kept() -> None:
     seen, runs = asyncio.Event(), []
     watch = Watch(on_token=lambda _: seen.set(), on_start=runs.append)
     async with stage({"arbiter": [over()], "coding": [Say("word " + " ".join(map(str, range(2000))))]}) as on:
+        on.host.faults.add("stall", model="coding", chunks=3)
         task = asyncio.create_task(on.app.run("Fix it.", watch=watch))
         await seen.wait()
         await on.app.cancel(runs[0])

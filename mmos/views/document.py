@@ -38,7 +38,6 @@ def document(view: RunView) -> dict[str, Any]:
         "thread": view.thread or None,
         "status": view.status or "failed",
         "answer": view.answer,
-        "answered_by": view.answered_by or None,
         "reason": _reason(view.reason),
         "question": next(reversed(questions), None),
         "roles": [
@@ -69,6 +68,7 @@ def document(view: RunView) -> dict[str, Any]:
         "quality": view.validation.document(),
         "route": route(view.route, view.rules),
         "conversations": view.talks.documents(),
+        "answered_by": None if view.answer is None else view.answered_by,
         "divided": view.divisions.documents(),
     }  # fmt: skip
 
