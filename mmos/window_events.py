@@ -8,6 +8,9 @@ from typing import Any, Literal
 
 from mmos.event import Event
 
+COMPACT = "compact"
+"""The address below which a model summarises because the user asked for it. No run has a lane of this name, and these events have no run that began."""
+
 
 @dataclass(frozen=True)
 class MessagesShortened(Event):

@@ -17,6 +17,7 @@ from mmos.testing import Call, Model, Think, consult, facts, stage, until
 from mmos.views.run import REFERENCE
 from mmos.views.transcript import transcript
 from mmos.window_events import HistorySummarised, MessagesShortened
+from tests.shell import shell
 
 FACT = "The name of my ship is Aurelia. Never call it anything else."
 LONG = "So it goes with the tides and the winds. " * 25
@@ -157,3 +158,22 @@ async def test_compacting_fails_with_a_reason_when_no_model_can_be_asked() -> No
         with pytest.raises(mmos.NotFound):
             await on.app.compact("other")
         assert (await on.app.run("Three.", thread="t")).status == "answered"
+
+
+async def test_a_compacted_conversation_goes_to_another_machine(tmp_path: Path) -> None:
+    roles = {
+        "arbiter": Model.scripted("arbiter", [LONG], repeat=True),
+        "analysis": Model.scripted("analysis", ["Of tides."], repeat=True),
+    }
+    async with shell(tmp_path, roles, state=tmp_path / ".mmos") as at:
+        for task in (FACT, "And the tides?", "And the winds?"):
+            await at.on.app.run(task, thread="t")
+        done = await at.mmos("threads", "compact", "t", "--json")
+        assert (done.document["exchanges"], done.document["by"]) == (2, "analysis")
+        (tmp_path / "t.jsonl").write_text((await at.mmos("threads", "export", "t", "--format", "json")).out)
+        assert (await at.mmos("runs", "import", "t.jsonl", "--state", "there")).code == 0
+        async with mmos.open(at.on.config, state=tmp_path / "there") as there:
+            await there.run("Go on.", thread="t")
+        prompt = words(at.on.sent("arbiter")[-1]["messages"])
+        assert prompt.count(LONG) == 1, "of the newest exchange"
+        assert "Aurelia" in prompt

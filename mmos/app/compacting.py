@@ -15,12 +15,10 @@ from mmos.participant.summarising import summary_of
 from mmos.prompting.compose import Space
 from mmos.views.conversation import Conversation, Lane
 from mmos.views.listing import RUN_KINDS, THREAD_KINDS, at_work, find_thread, runs
+from mmos.window_events import COMPACT
 
 if TYPE_CHECKING:
     from mmos.app.app import App
-
-LANE = "compact"
-"""The address below which the model is asked. No run has a lane of this name."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ async def compact(app: App, name: str, options: RunOptions) -> Compaction:
         return Compaction(thread)
     participants = await app._participants(options, Watch())
     member = participants.cast.get(role) or participants.cast[options.answering]
-    scope = app._scope(new_id(), thread, conversation, options, Watch()).bind(lane=LANE, role=role)
+    scope = app._scope(new_id(), thread, conversation, options, Watch()).bind(lane=COMPACT, role=role)
     lane = Lane(role, history, len(history.starts), [Message("user", "")])
     composer = Composer(member, scope, participants.experience, lane)
     window = participants.experience.window(member.role.model, member.role.window)

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from mmos.errors import UsageError
-from mmos.events import Entry, RunStarted, ThreadNamed
+from mmos.events import Entry, LaneOpened, RunStarted, ThreadNamed
 from mmos.journal import Journal
 from mmos.journal.exported import NotAnEntry, Part, entry_and_part, entry_of, marked
 from mmos.views.listing import RUN_KINDS, ThreadRow, check_name, threads
+from mmos.window_events import COMPACT
 
 LONGEST = 1 << 28
 """The bytes of the longest line. The journal takes no larger event."""
@@ -128,7 +129,8 @@ class _Reader:
                 return error.message
             return ""
         begun = entry.run in self._source.threads
-        if not begun and not isinstance(entry.event, RunStarted):
+        compacts = isinstance(entry.event, LaneOpened) and entry.event.parent == COMPACT
+        if not begun and not isinstance(entry.event, RunStarted) and not compacts:
             return "The run does not begin with its start."
         if begun and isinstance(entry.event, RunStarted):
             return "The run begins a second time."
