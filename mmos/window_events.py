@@ -11,6 +11,9 @@ from mmos.event import Event
 COMPACT = "compact"
 """The address below which a model summarises because the user asked for it. No run has a lane of this name, and these events have no run that began."""
 
+SUMMARY = "summary"
+"""The role name of who summarises, and the id of the call that asks for it. No model makes a call with this id."""
+
 
 @dataclass(frozen=True)
 class MessagesShortened(Event):

@@ -177,3 +177,13 @@ async def test_a_compacted_conversation_goes_to_another_machine(tmp_path: Path) 
         prompt = words(at.on.sent("arbiter")[-1]["messages"])
         assert prompt.count(LONG) == 1, "of the newest exchange"
         assert "Aurelia" in prompt
+
+
+async def test_nobody_reads_a_text_that_was_not_in_its_own_prompt() -> None:
+    look = mmos.tool(name="look", description="Look.")(lambda: "\n".join(f"line {number}: {'x' * 20}" for number in range(160)))
+    stolen = [Call("read_artifact", {"reference": "artifact:zzzzzz-1"}), "There is none."]
+    async with stage({"arbiter": [Call("look", {}), "Seen.", LONG, *stolen]}, tools=[look], orchestration=SMALL) as on:
+        for task in ("Look.", "And?", "Read it."):
+            answer = await on.app.run(task, thread="t")
+        assert answer.text == "There is none."
+        assert "There is no text artifact:zzzzzz-1 for you" in on.heard("arbiter")[-1]

@@ -17,10 +17,8 @@ from mmos.plurals import counted
 from mmos.prompting.budget import count
 from mmos.prompting.templates import Templates
 from mmos.views.history import History
-from mmos.window_events import HistorySummarised
+from mmos.window_events import SUMMARY, HistorySummarised
 
-SUMMARY = "summary"
-"""The role name of who summarises, and the id of the call that asks for it."""
 WRITERS = ("analysis", "arbiter")
 """Whose model summarises: that of the first of these roles that there is."""
 KEPT = 0.5

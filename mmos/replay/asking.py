@@ -36,6 +36,7 @@ from mmos.views.chunks import part_of
 from mmos.views.quality import is_validation
 from mmos.views.recoveries import is_advice
 from mmos.views.talks import TOOL as CONVERSATION
+from mmos.window_events import SUMMARY
 
 _AMPLE = 2**40
 
@@ -107,6 +108,8 @@ class Asking:
     def member(self, present: Present, opened: LaneOpened) -> tuple[Member, bool]:
         """Who answers in a lane, and whether a function asked that gives tools of its own."""
         cast, role = present.participants.cast, opened.role
+        if opened.call == SUMMARY:
+            raise NotKeptError("a model summarised old exchanges")
         if is_advice(opened.lane):
             raise NotKeptError(f"a recovery asked {role}")
         if is_validation(opened.lane):
