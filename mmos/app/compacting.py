@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from mmos.app.lifecycle import RunOptions, Watch
 from mmos.errors import UsageError
-from mmos.journal import new_id
+from mmos.journal import Journal, new_id
 from mmos.messages import Message
 from mmos.participant.composing import Composer
 from mmos.participant.excess import Excess
+from mmos.participant.loop import Participants
 from mmos.participant.summarising import summary_of
 from mmos.prompting.compose import Space
+from mmos.scope import Scope
 from mmos.views.conversation import Conversation, Lane
 from mmos.views.listing import RUN_KINDS, THREAD_KINDS, at_work, find_thread, runs
 from mmos.window_events import COMPACT
 
-if TYPE_CHECKING:
-    from mmos.app.app import App
+
+class Home(Protocol):
+    """What summarising needs of an app."""
+
+    @property
+    def journal(self) -> Journal: ...
+    async def _conversation(self, thread: str) -> Conversation: ...
+    async def _participants(self, options: RunOptions, watch: Watch | None) -> Participants: ...
+    def _scope(self, run: str, thread: str, conversation: Conversation, options: RunOptions, watch: Watch) -> Scope: ...
 
 
 @dataclass(frozen=True)
@@ -35,7 +44,7 @@ class Compaction:
     """The model that summarised."""
 
 
-async def compact(app: App, name: str, options: RunOptions) -> Compaction:
+async def compact(app: Home, name: str, options: RunOptions) -> Compaction:
     """Put a summary in the place of all exchanges but the newest. Raises `NotFound` without such a conversation, and `HostError` when no model can be asked."""
     thread = find_thread(await app.journal.read(kinds=THREAD_KINDS), name)
     if any(at_work(row, app.journal.alive) for row in runs(await app.journal.read(thread=thread, kinds=RUN_KINDS), app.journal.alive, 0.0)):

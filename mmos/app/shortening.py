@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from mmos.app.lifecycle import RunOptions
 
 if TYPE_CHECKING:
-    from mmos.app.app import App
-    from mmos.app.compacting import Compaction
+    from mmos.app.compacting import Compaction, Home
 
 
 class Shortening:
     """Makes conversations shorter."""
 
-    async def compact(self, thread: str, *, options: RunOptions | None = None) -> Compaction:
+    async def compact(self: Home, thread: str, *, options: RunOptions | None = None) -> Compaction:
         """Have all exchanges of a conversation but the newest summarised, so that its next prompts are shorter. Your own words stay in them.
 
         Example::
@@ -24,4 +23,4 @@ class Shortening:
         """
         from mmos.app.compacting import compact  # few conversations need it
 
-        return await compact(cast("App", self), thread, options or RunOptions())
+        return await compact(self, thread, options or RunOptions())
