@@ -169,7 +169,8 @@ async def test_synthesis_takes_the_answers_of_specialists_and_of_nobody_else() -
     async def consult_calendar(day: str) -> str:
         return f"{day} is free"
 
-    arbiter = [[CONSULT, Call("consult_calendar", {"day": "Monday"})], Call("synthesize_responses"), Call("synthesize_responses"), "Done."]
+    synthesize = Call("synthesize_responses")
+    arbiter = [[CONSULT, Call("consult_calendar", {"day": "Monday"})], synthesize, synthesize, "A summary of the first synthesis.", "Done."]
     roles = {"arbiter": arbiter, "coding": [LONG], "synthesizer": ["First.", "Second."]}
     async with stage(roles, tools=[consult_calendar]) as on:
         assert (await on.app.run("Plan.")).status == "answered"

@@ -66,8 +66,8 @@ def test_a_prompt_fits_or_is_refused(lengths: list[int], own: int, window: int, 
 @given(LENGTHS, st.integers(512, 8192))
 def test_nothing_is_left_out_that_has_room(lengths: list[int], window: int) -> None:
     lane = lane_with(lengths)
-    whole = TOOLS + sum(map(weigh, [SYSTEM, *lane.before(), *lane.messages]))
-    fits = tokens(whole * MARGIN) <= int(window * (1 - REPLY_SHARE))
+    whole = composed(lane, 1 << 20)
+    fits = whole.tokens + whole.estimated * (MARGIN - 1) <= int(window * (1 - REPLY_SHARE))
     assert (composed(lane, window).skipped == 0) == (fits or not lengths)
 
 

@@ -16,7 +16,7 @@ from mmos.testing import Call, Host, Model, configuration, serve, until
 from tests.leaping import leaping
 
 KINDS = get_args(Kind)
-HARMLESS = {"slow", "late", "wrong_vram", "clock_jump", "killed"}
+HARMLESS = {"slow", "late", "wrong_vram", "clock_jump", "killed", "truncate"}
 """What delays or deceives, and keeps nobody from an answer: an engine that was killed while idle is loaded anew, too."""
 
 TRIED_AGAIN = {"cut": "stream_cut", "no_done": "stream_cut", "error_line": "runner_crashed", "status": "host_failed", "busy": "host_busy"}

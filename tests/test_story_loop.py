@@ -372,10 +372,10 @@ async def test_a_specialist_remembers_its_thread_and_side_by_side_consultations_
 async def test_old_exchanges_leave_when_the_window_is_full_and_that_is_told() -> None:
     turns = [f"Answer {n}: " + "words and more words " * 40 for n in range(12)]
     small = {"arbiter": {"context_window": 2048}}
-    async with stage({"arbiter": turns}, orchestration=small) as on:
+    async with stage({"arbiter": turns, "analysis": ["Words, and more words."] * 12}, orchestration=small) as on:
         answers = [await on.app.run(f"Question {n}?", thread="t") for n in range(12)]
         assert all(answer.status == "answered" for answer in answers)
-        assert any("no longer fit into its window" in warning for answer in answers for warning in answer.view.warnings)
+        assert any("became a summary by analysis" in warning for answer in answers for warning in answer.view.warnings)
         last = on.sent("arbiter")[-1]["messages"]
         assert last[0]["role"] == "system"
         assert last[-1]["content"] == "Question 11?"

@@ -99,12 +99,13 @@ LONG = "This model's maximum context length is 3000 tokens. However, your reques
 
 async def test_a_conversation_that_outgrew_such_a_server_is_shortened_and_goes_on(tmp_path: Path) -> None:
     """Its window is smaller than the role's `context_window`; that shows in its refusal, which is believed."""
-    first, refused, second = (
+    first, refused, summary, second = (
         sent(delta("word " * 3000), finished()),
         answer({"error": {"message": LONG}}, 400),
+        sent(delta("It wrote words."), finished()),
         sent(delta("Short."), finished()),
     )
-    async with serving(first, refused, second) as far:
+    async with serving(first, refused, summary, second) as far:
         role = {"model": "m", "server": "far", "context_window": 16_384, "channel": "tools"}
         config = {"orchestration": {"servers": {"far": {"url": far.url, "kind": "openai"}}, "arbiter": role}}
         async with open_app(config, state=tmp_path) as app:
@@ -113,8 +114,8 @@ async def test_a_conversation_that_outgrew_such_a_server_is_shortened_and_goes_o
     assert (begun.status, result.status, result.text) == ("answered", "answered", "Short.")
     asked = [request.json for request in far.requests]
     lengths = [len(request["messages"]) for request in asked]
-    assert lengths[2] < lengths[1]
-    assert not any("max_tokens" in request for request in asked)  # the window is no limit to ask for
+    assert lengths[3] < lengths[1]
+    assert not any("max_tokens" in request for request in [*asked[:2], asked[3]])  # the window is no limit to ask for
 
 
 # ---------------------------------------------------------------- the key

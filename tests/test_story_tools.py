@@ -16,7 +16,7 @@ import mmos
 from mmos.events import ArtifactKept
 from mmos.testing import Call, Model, consult, stage
 
-LONG = "\n".join(f"{number}. A line of a long answer, with all that belongs to it." for number in range(400))
+LONG = "\n".join(f"{number}. A line of a long answer, with all that belongs to it." for number in range(300))
 
 
 # ---------------------------------------------------------------- specialists

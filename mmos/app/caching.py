@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 HARMLESS = (
     "consult_*", "synthesize_responses", "start_multi_model_conversation", "reinterpret_*", "reconsider_with_larger_model",
-    "change_phase", "escalate_to_user",
+    "hand_over", "change_phase", "escalate_to_user",
 )  # fmt: skip
 """Built-in tools that only ask models or the user. An answer without a call to them depends on nothing but the request."""
 
