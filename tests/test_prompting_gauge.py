@@ -56,6 +56,18 @@ def test_what_is_known_already_is_no_event() -> None:
     assert gauge.of("other") == USUAL
 
 
+def test_a_text_unlike_all_that_was_counted_is_in_doubt_also_after_a_restart() -> None:
+    gauge = Gauge()
+    learn(gauge, *[(PROSE * times, len(PROSE) * times // 5) for times in range(5, 25)])
+    restarted = Gauge()
+    restarted.take("m", named(gauge.of("m")))
+    for known in (gauge, restarted):
+        prose, log = count(PROSE * 30), count(LOG * 30)
+        assert known.doubt("m", prose) < 0.2 * known.tokens("m", prose)
+        assert known.doubt("m", log) > 1.5 * known.doubt("m", prose) * known.tokens("m", log) / known.tokens("m", prose)
+    assert Gauge().doubt("m", count(PROSE)) > 0.3 * Gauge().tokens("m", count(PROSE))
+
+
 def test_one_wild_count_does_not_spoil_it() -> None:
     gauge = Gauge()
     learn(gauge, *[(text, len(text) // 3) for text in TEXTS])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from mmos.events import ModelAsked, ModelLearned, Warned
@@ -36,3 +37,16 @@ async def test_a_host_that_reads_all_is_not_suspected() -> None:
         for number in range(12):
             answer = await on.app.run(f"And tide {number}?", thread="t")
             assert not any("cut the prompt" in event.text for event in await facts(on.app, answer.run, Warned))
+
+
+async def test_a_table_after_prose_is_not_suspected_though_it_has_far_fewer_tokens_than_estimated(tmp_path: Path) -> None:
+    table = "\n".join(f"{number},{number * 7919},{number * 31}" for number in range(400))
+    async with stage({"arbiter": model()}, state=tmp_path, orchestration=SMALL) as on:
+        for number in range(3):
+            await on.app.run(f"And tide {number}?", thread="t")
+    async with stage({"arbiter": model()}, state=tmp_path, orchestration=SMALL) as on:  # another process
+        answer = await on.app.run(f"What is in it?\n{table}")
+        first = (await facts(on.app, answer.run, ModelAsked))[0]
+        assert first.estimate > 2000
+        assert not answer.document()["warnings"]
+        assert not [event for event in await facts(on.app, answer.run, ModelLearned) if event.window]

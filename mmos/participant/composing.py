@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from operator import sub
 from typing import Any, NamedTuple
 
 from mmos.advice import line as advice_line
@@ -222,8 +223,11 @@ class Composer:
         """Why the host cannot have read the whole prompt. None: it has, as far as its count shows."""
         if reply.usage.prompt_tokens >= HALF * plan.tokens:
             return None
-        calibrated = plan.known is not None or self.experience.gauge.knows(self.role.model)
-        return cut(plan, reply, self._window, calibrated=calibrated)
+        gauge, model, known = self.experience.gauge, self.role.model, plan.known
+        new = tuple(map(sub, plan.counts, known.counts)) if known else plan.counts
+        tokens = gauge.tokens(model, new)  # as is known now: replies to other prompts may have come since this one was sent
+        expected = tokens + (known.tokens if known else 0)
+        return cut(expected, gauge.doubt(model, new), reply, self._window, new=plan.estimated if known else None)
 
     def _warn_of_length(self, tokens: str) -> None:
         """Notes on parts of a task have all the same limit, so one warning is for all of them."""
@@ -241,9 +245,9 @@ class Composer:
         if images:
             return
         if (error := self.proof(plan, reply)) is not None:
-            self.scope.warn(f"{name}: {error.message}")
+            self.scope.warn_once(f"{name}: a host cut the prompt, although it was asked not to", error.message)
             return
-        if self.limit and self.limit < self.role.window:  # the shorter prompt was read whole
+        if self.limit and self.limit < self.role.window and reply.usage.prompt_tokens >= HALF * plan.tokens:  # it was read whole
             self.learn(window=self.limit, asked_window=self.role.window)
         if overflow(reply, self._window):
             self.scope.warn_once(f"{name}: prompt and answer filled the window", "The host may have dropped the beginning of the prompt.")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from mmos.errors import WindowExceeded
 from mmos.messages import Reply
-from mmos.prompting.compose import Plan
 
 SHORT = 0.7
-"""A count below this share of a calibrated estimate shows that the host did not read the whole prompt."""
+"""Only a count below this share of the estimate can show that the host did not read the whole prompt."""
+SURE = 3.0
+"""A count shows that only if it is this many times further from the estimate than usual. A text of another kind may have far fewer tokens."""
 HALF = 0.85
 """The same, if the count is what Ollama leaves of a prompt that is too long: half the window."""
 LEAST_SHARE = 0.2
@@ -18,16 +19,17 @@ class PromptCutError(WindowExceeded):
     """A host read only a part of the prompt, although it was asked to refuse one that is too long."""
 
 
-def cut(plan: Plan, reply: Reply, window: int, *, calibrated: bool) -> PromptCutError | None:
-    """What a count proves about a prompt. `calibrated`: whether MMOS has seen how the model counts. None: it was read whole, or nothing is known."""
-    tokens, expected = reply.usage.prompt_tokens, plan.tokens
+def cut(expected: int, doubt: float, reply: Reply, window: int, *, new: float | None = None) -> PromptCutError | None:
+    """What a count proves about a prompt. `doubt`: how far counts usually are from such an estimate. `new`: the tokens that the prompt before did not have.
+    None: it was read whole, or nothing is known."""
+    tokens = reply.usage.prompt_tokens
     if tokens <= 0 or tokens >= HALF * expected or "cached" in reply.placement:
         return None
     says = f"{reply.host} counted {tokens:,} tokens of a prompt of about {expected:,}: it cut the prompt, although it was asked not to."
     if expected > window // 2 and tokens in range(window // 2, window // 2 + 5):
         return PromptCutError(says, prompt_tokens=window + 1)
-    is_new_part = plan.known is not None and abs(tokens - plan.estimated) <= 0.3 * plan.estimated + 10  # all else was in its cache
-    if not calibrated or tokens >= SHORT * expected or tokens < LEAST_SHARE * window or is_new_part:
+    is_new_part = new is not None and abs(tokens - new) <= 0.3 * new + 10  # all else was in its cache
+    if tokens >= min(SHORT * expected, expected - SURE * doubt) or tokens < LEAST_SHARE * window or is_new_part:
         return None
     return PromptCutError(says, window=tokens)
 

@@ -25,6 +25,8 @@ NEAR = 0.004
 
 SPREADS: Counts = (0.08, 0.28, 0.25, 0.18, 0.28, 0.25, 2.8)
 """How far the rates of a model are usually from those of `USUAL`."""
+PROSE = ("letters", "words", "messages")
+"""What every prompt has."""
 COMMON = 0.5
 """How far all of them are together, as a share."""
 NOISE = 0.025
@@ -48,15 +50,18 @@ class Fit:
 
     @classmethod
     def learned(cls, rates: Counts) -> Fit:
-        """What is known of rates that an earlier process learned: they are near, so one count moves them less."""
+        """What is known of rates that an earlier process learned: those of prose are near, so one count moves them less. It may have counted nothing else."""
         size = range(len(rates))
-        return cls(
-            rates, [[(0.03 * rates[i]) * (0.03 * rates[j]) + ((SPREADS[i] / 5) ** 2 if i == j else 0.0) for j in size] for i in size]
-        )
+        spreads = [spread / 3 if part in PROSE else spread for part, spread in zip(PARTS, SPREADS, strict=True)]
+        return cls(rates, [[(0.03 * rates[i]) * (0.03 * rates[j]) + (spreads[i] ** 2 if i == j else 0.0) for j in size] for i in size])
+
+    def towards(self, counts: Counts) -> list[float]:
+        """How much a count of this text would say of each rate."""
+        return [sum(map(mul, row, counts)) for row in self.covariance]
 
     def heed(self, counts: Counts, tokens: float) -> None:
         """Take a count of a host into account."""
-        towards = [sum(map(mul, row, counts)) for row in self.covariance]
+        towards = self.towards(counts)
         doubt = sum(map(mul, towards, counts))
         noise = (NOISE * tokens + 2.0) ** 2
         error = tokens - tokens_of(self.mean, counts)
@@ -77,14 +82,15 @@ class Gauge:
     rates: dict[str, Counts] = field(default_factory=dict)
     """By the canonical name of the model."""
     _fits: dict[str, Fit] = field(default_factory=dict)
-    _counted: set[str] = field(default_factory=set)
 
     def of(self, model: str) -> Counts:
         return self.rates.get(canonical(model), USUAL)
 
-    def knows(self, model: str) -> bool:
-        """Whether a host has counted a prompt for this model."""
-        return canonical(model) in self._counted
+    def doubt(self, model: str, counts: Counts) -> float:
+        """How far a count may be from the estimate: a standard deviation. It is large for a text that is unlike all that was counted."""
+        rates = self.of(model)
+        fit = self._fits.get(canonical(model)) or (Fit() if rates is USUAL else Fit.learned(rates))
+        return float(sum(map(mul, fit.towards(counts), counts)) ** 0.5) + NOISE * tokens_of(rates, counts)
 
     def tokens(self, model: str, counts: Counts) -> int:
         return int(tokens_of(self.of(model), counts)) + 1
@@ -95,14 +101,12 @@ class Gauge:
         values = [rates.get(part, usual) for part, usual in zip(PARTS, USUAL, strict=True)]
         if rates and all(isinstance(value, float | int) and -HIGHEST <= value <= HIGHEST for value in values):
             self.rates[name] = tuple(values)
-            self._counted.add(name)
         elif factor > 0:
             self.rates[name] = _times(USUAL, min(factor, MISCOUNT))
 
     def learn(self, model: str, counts: Counts, tokens: int) -> dict[str, float] | None:
         """The new rates, if a host's count of a prompt changes them."""
         name = canonical(model)
-        self._counted.add(name)
         valid = self.rates.get(name, USUAL)
         known = tokens_of(valid, counts)
         if abs(known - tokens) <= NEAR * known or tokens <= 0:
