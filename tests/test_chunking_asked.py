@@ -20,6 +20,12 @@ ROOM = 300.0
         ("Übersetze ins Englische:\n", "", "Übersetze ins Englische:"),
         ("", "", ""),
         ("# A journey\n\n", "", ""),
+        ("# How to travel\n\n", "", ""),
+        ("“Who are you?” asked Ann.\n\n", "\n\n“And you?”\n", ""),
+        ("name,days\n\n", "", ""),
+        ("def travel(days):\n    return days\n\n", "", ""),
+        ("Here is a journal. Find the town.\n\n", "\n\nAnswer in one word.", "Here is a journal. Find the town.\n\nAnswer in one word."),
+        ("", "\n\n谁在旅行？", "谁在旅行？"),
     ],
 )
 def test_the_request_stands_at_an_end_of_the_text(before: str, after: str, request_: str) -> None:
@@ -29,6 +35,22 @@ def test_the_request_stands_at_an_end_of_the_text(before: str, after: str, reque
     assert BODY.split("\n\n")[100] in text.text
     assert text.text.strip() in f"{before}{BODY}{after}", "nothing is added"
     assert len(text.text.strip()) + len(asked.request) >= len(f"{before}{BODY}{after}".strip()) - 8, "nothing is lost but blanks"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "request_"),
+    [
+        ("Translate this into French: ", "", "Translate this into French:"),
+        ("", " Who travelled?", "Who travelled?"),
+        ("", "", ""),
+        ('{"name":"a","count":1}', "", ""),
+    ],
+)
+def test_a_text_without_lines_asks_in_its_first_or_last_sentence(before: str, after: str, request_: str) -> None:
+    body = BODY.replace("\n\n", " ")
+    asked = asked_of(Message("user", before + body + after), ROOM)
+    assert asked.request == request_
+    assert len(asked.texts[0].text) + len(request_) >= len(before + body + after) - 2
 
 
 def test_words_beside_files_are_the_request_and_images_are_no_text() -> None:

@@ -30,7 +30,11 @@ _READING = words_of(
     " fasse finde nenne zähle liste erkläre was wer wo wann welche warum wie bitte résume trouve liste compte quel quelle qui que pourquoi"
     " resume encuentra cuenta qué quién dónde cuándo cuál por riassumi trova elenca conta che chi dove quando"
 )
-_ASKS = re.compile(r"\?[\"'”’)\]>]*\s*$|[:：]\s*$", re.MULTILINE)
+_ASKS = re.compile(r"[?？؟][\"'”’)\]>]*\s*$", re.MULTILINE)
+_SPOKEN = re.compile(r"[\"'“‘„«「『#>]")
+"""What somebody in the text says, a heading or a quotation begins with one of these."""
+_SENTENCE = re.compile(r"[^.!?:。！？：\n]{1,400}(?:[.!?:。！？：]|\n|\Z)")
+_SENTENCE_END = re.compile(r"[.!?]\s+|[。！？]\s*")
 _WORD = re.compile(r"[^\W\d_]+")
 _BLANK = re.compile(r"\n[ \t\r]*\n")
 _FIRST_WORDS = 12
@@ -75,27 +79,44 @@ def _apart(content: str) -> tuple[str, str]:
 
 
 def _head(content: str) -> int:
-    """Where the first paragraph ends, or the first line when that asks by itself or no short paragraph begins the text."""
+    """Where the first paragraph ends, or the first line when that asks by itself or no short paragraph begins the text, or the first sentence."""
     lead = len(content) - len(content.lstrip())
     line = content.find("\n", lead, lead + LONGEST_LINE) + 1
     blank = _BLANK.search(content, lead, lead + LONGEST_REQUEST)
-    return blank.end() if blank and not (line and _ASKS.search(content[lead:line].strip())) else line
+    if blank and not _leads(content[lead:line].strip()):
+        return blank.end()
+    sentence = None if line else _SENTENCE.match(content, lead)
+    return sentence.end() if sentence else line
 
 
 def _tail(content: str) -> int:
-    """Where the last paragraph begins, or the last line."""
+    """Where the last paragraph begins, or the last line, or the last sentence."""
     end = len(content.rstrip())
     blanks = [blank.end() for blank in _BLANK.finditer(content, max(0, end - LONGEST_REQUEST), end)]
     if blanks:
         return blanks[-1]
     line = content.rfind("\n", max(0, end - LONGEST_LINE), end)
-    return line + 1 if line >= 0 else len(content)
+    sentences = [sentence.end() for sentence in _SENTENCE_END.finditer(content, max(0, end - LONGEST_LINE), end)]
+    return line + 1 if line >= 0 else next((start for start in reversed(sentences) if start < end), len(content))
 
 
 def _asks(text: str) -> bool:
-    words = _words(text)
-    known = _READING | _REWRITING | _FOLLOWING
-    return bool(words) and (bool(_ASKS.search(text)) or words[0] in known or words[:1] == ["please"])
+    """Whether one of its sentences is a question, or begins with a word that asks for something."""
+    if _SPOKEN.match(text):
+        return False
+    return bool(_words(text)) and (bool(_ASKS.search(text)) or any(_begins(found.group()) for found in _SENTENCE.finditer(text)))
+
+
+def _leads(line: str) -> bool:
+    """Whether a first line asks by itself, so that the text begins after it."""
+    return bool(_ASKS.search(line)) or (line.endswith((":", "：")) and _asks(line))
+
+
+def _begins(sentence: str) -> bool:
+    """A single word asks only with a sign after it: it may be the head of a column."""
+    first, *others = sentence.split() or [""]
+    word = first.rstrip(".,:;!?。！？：").lower()
+    return (bool(others) or word != first.lower()) and (word == "please" or word in _READING | _REWRITING | _FOLLOWING)
 
 
 def _words(text: str) -> list[str]:

@@ -15,6 +15,7 @@ from mmos.plurals import counted
 from mmos.prompting.budget import MARGIN, USUAL, count_message, estimate, tokens_of, weigh
 from mmos.prompting.chunks import Part, split
 from mmos.prompting.compose import REPLY_SHARE
+from mmos.prompting.templates import Templates
 from mmos.scope import Scope
 
 LEAST_REPLY = 1024
@@ -25,6 +26,8 @@ CARRIED = 160
 """Tokens of what goes on from one part to the next, when parts are written anew."""
 REWRITTEN_SHARE = 0.42
 """The share of the room that a part may have when as much is written. A translation may have more tokens than its original."""
+SHOWN_END = 80
+"""Tokens of the beginning and of the end of a task that every reader sees, if the task does not say clearly what is wanted."""
 LEAST_PART = 48
 """With less room for each part, reading in parts makes no sense."""
 
@@ -119,17 +122,26 @@ def plan_of(exchange: Exchange, *, insist: bool = False) -> Plan | None:
     factor, weight = factor_of(exchange), weigh(message)
     if not insist and sizes.around + weight <= sizes.window - min(sizes.reply, LEAST_REPLY):
         return None
-    asked = asked_of(message, sizes.window * 0.2)
+    found = asked_of(message, sizes.window * 0.2)
+    asked = replace(found, request=found.request or unasked(found.texts, exchange.member.templates))
     known = scope.view.divisions.by_lane.get(scope.lane)
     if known is not None:
         return Plan(asked, known.divided, sizes, factor)
-    way, why = way_of(asked.request, shaped=exchange.shape is not None)
+    way, why = way_of(found.request, shaped=exchange.shape is not None)
     budget = _budget(way, sizes, asked.request)
     if min(budget, sizes.room - sizes.around - estimate(asked.request)) < LEAST_PART:
         return None
     divided = TaskDivided(scope.lane, role.name, 0, way, why, int(weight * factor), int(sizes.window * factor), round(budget, 1))
     plan = Plan(asked, divided, sizes, factor)
     return None if len(plan.pieces) < 2 else replace(plan, divided=replace(divided, parts=len(plan.pieces)))
+
+
+def unasked(texts: Sequence[Text], templates: Templates) -> str:
+    """The request of a task that is only a text. Readers see how it begins and ends, because it may say there what is wanted."""
+    first, last = texts[0].text.strip(), texts[-1].text.strip()
+    beginning = first[: int(len(first) * min(1.0, SHOWN_END / (estimate(first) + 1)))]
+    end = last[-max(1, int(len(last) * min(1.0, SHOWN_END / (estimate(last) + 1)))) :]
+    return templates.fill("part_unasked", beginning=beginning, end=end)
 
 
 def _budget(way: Way, sizes: Sizes, request: str) -> float:

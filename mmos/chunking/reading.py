@@ -51,7 +51,7 @@ class Reading:
 
     @property
     def request(self) -> str:
-        return self.plan.asked.request or self.templates.fill("part_unasked")
+        return self.plan.asked.request
 
     async def run(self) -> None:
         """Read all parts, and let the lane go on with what came of it."""
