@@ -39,6 +39,8 @@ async def test_participants_answer_alone_then_criticise_and_the_arbiter_conclude
         assert result["record"]["unique_insights"][0] == {"text": "Trees serve ranges.", "who": ["reasoning"], "evidence": [2]}
         assert result["record"]["consensus"][0]["who"] == ["coding", "reasoning"], "rules add what they find"
         assert "Lost." not in str(result["record"]), "what names nobody of the conversation is left out"
+        (warning,) = answer.document()["warnings"]
+        assert "unique_insights: nobody did not take part: Lost." in warning
         assert result["answers"] == {"coding": "You are right about ranges.", "reasoning": "Then a tree."}
         assert result["messages"] == 4
         talk = talk_of(answer)

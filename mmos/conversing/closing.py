@@ -38,7 +38,9 @@ def closed_with(place: Place, ended: Ended, own: str, made: Mapping[str, Any], a
     verdict = accepted.verdict if accepted else str(made.get("verdict", ""))
     reasons = accepted.reasons if accepted else tuple(map(str, made.get("reasons") or ()))
     dissent = accepted.dissent if accepted else str(made.get("dissent") or "")
-    written, _ = checked(made, place.talk)
+    written, left_out = checked(made, place.talk)
+    if left_out:
+        place.scope.warn_once(f"{place.terms.arbiter.name}: parts of what it found in the conversation were left out", "; ".join(left_out))
     return TalkClosed(place.opened.talk, ended, verdict, reasons, dissent, own, merged(drafted(place.talk), written))
 
 
