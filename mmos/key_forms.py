@@ -17,4 +17,4 @@ KEY_FORMS: tuple[tuple[str, str], ...] = (
     ("token of a cloud", r"\bdo[opr]_v1_[0-9a-f]{32,}|\blin_api_\w{30,}|\bshp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}|\bhv[sb]\.[\w-]{20,}|\btskey-[\w-]{16,}|\bNRAK-[0-9A-Z]{27}"),
     ("age key", r"\bAGE-SECRET-KEY-1[0-9A-Z]{50,}"),
 )  # fmt: skip
-"""What each is, and a pattern. Forms that only a text of a certain kind makes sure are where that kind is read."""
+"""What each is, and a pattern. A form that could also be something else is not here, but in the module that reads such texts."""

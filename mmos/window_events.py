@@ -14,6 +14,8 @@ COMPACT = "compact"
 SUMMARY = "summary"
 """The role name of who summarises, and the id of the call that asks for it. No model makes a call with this id."""
 
+Cut = Literal["reasoning", "results"]
+
 
 @dataclass(frozen=True)
 class MessagesShortened(Event):
@@ -22,7 +24,7 @@ class MessagesShortened(Event):
     kind = "messages_shortened"
     lane: str
     role: str = ""
-    what: Literal["reasoning", "results"] = "results"
+    what: Cut = "results"
     """What was cut: the reasoning of specialists in their answers, or long results of tools. The journal has the whole."""
     past: Mapping[str, Any] = field(default_factory=dict)
     """The new texts of messages of ended exchanges, by their places."""

@@ -50,7 +50,7 @@ def test_a_document_is_cut_at_its_headings_and_each_part_knows_where_it_is() -> 
     )
     parts = split(text, estimate(text) / 3 + 5)
     assert [part.text.splitlines()[0] for part in parts] == ["# Chapter 1", "# Chapter 2", "# Chapter 3"]
-    assert parts[1].place == "part 2 of 3, section Chapter 2"
+    assert (parts[1].number, parts[1].of, parts[1].path) == (2, 3, ("Chapter 2",))
     smaller = split(text, estimate(body) + 20)
     assert smaller[1].path == ("Chapter 1", "Section 1.2")
 
@@ -77,7 +77,7 @@ def test_code_is_cut_between_definitions(language: str) -> None:
     parts = split(code * 40, estimate(code) * 7)
     assert len(parts) > 5
     assert all(part.text.startswith(code) for part in parts), f"{language}: a definition keeps the comment above it"
-    assert "name" in parts[1].place.lower()
+    assert "name" in parts[1].path[-1].lower()
 
 
 @pytest.mark.parametrize(

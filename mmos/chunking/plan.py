@@ -31,6 +31,9 @@ SHOWN_END = 80
 LEAST_PART = 48
 """With less room for each part, reading in parts makes no sense."""
 
+Slots = Callable[[str, tuple[str, ...]], int]
+"""How many requests for a model its servers serve at the same time."""
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -187,7 +190,3 @@ def check_limits(scope: Scope, plan: Plan) -> None:
             limit="limit_tokens",
             next_step=f"Raise limits.tokens in the configuration to {view.tokens + 2 * tokens}, or give a shorter text.",
         )
-
-
-Slots = Callable[[str, tuple[str, ...]], int]
-"""How many requests for a model its servers serve at the same time."""

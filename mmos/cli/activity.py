@@ -10,7 +10,7 @@ from mmos import events, window_events
 from mmos.cli import parts
 from mmos.cli.output import how_long, whole_seconds
 from mmos.cli.styles import style
-from mmos.cli.talks import SAYING, TALK, watched
+from mmos.cli.talks import SAYING, watched
 from mmos.cli.text import cells, fit, flat
 from mmos.cli.trace import note, what_came, what_of
 from mmos.cli.verdicts import working
@@ -19,6 +19,7 @@ from mmos.plurals import counted, ordinal
 from mmos.quality_events import AnswerJudged
 from mmos.scope import Hint
 from mmos.views.quality import is_judgement
+from mmos.views.talks import TOOL
 
 Stage = Literal["queued", "loading", "reading", "writing", "calling"]
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -272,12 +273,12 @@ class Activity:
     def _work_of_question(self, call: Work, event: events.LaneOpened, now: float) -> Work:
         """The work for a question of a call: the call itself, or one of several below a call that asks several."""
         works, key = self._questions.setdefault(event.call, {}), event.key.partition("~")[0]
-        if call.tool == TALK:
+        if call.tool == TOOL:
             key = event.role  # somebody in a talk is asked again and again
         if not works:
             works[key] = call
         if key in works:
-            works[key].ended = None if call.tool == TALK else works[key].ended
+            works[key].ended = None if call.tool == TOOL else works[key].ended
             return works[key]
         if any(work is call for work in works.values()):
             first = replace(call, tool="", what="", ended=None if call.answering else now)

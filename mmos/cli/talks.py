@@ -8,7 +8,7 @@ from mmos.cli.output import one_line
 from mmos.cli.text import flat
 from mmos.event import Event
 from mmos.talk_events import ConclusionProposed, MessageReviewed, MessageSent, TalkClosed, TalkNoticed, TalkOpened, TalkSteered
-from mmos.views.talks import DONE
+from mmos.views.talks import DONE, TOOL
 
 LIVE = 200
 """Characters of a message while the run goes on."""
@@ -17,7 +17,6 @@ BRIEF = 80
 RECORDED = 1000
 """Characters of a message in a record: whoever looks at it wants to read it."""
 
-TALK = "start_multi_model_conversation"
 SAYING = frozenset({"say", "conclude", "review", "decide", "next_speaker"})
 """Tools of those who take part. What they say is shown by the events of the talk."""
 
@@ -94,7 +93,7 @@ def closed(event: TalkClosed, width: int) -> str:
 def cause(tool: str, key: str) -> str:
     """Why somebody was asked in a talk, by the key of the question. Empty: it was in no talk."""
     name, _, number = key.rpartition("-")
-    if tool != TALK:
+    if tool != TOOL:
         return ""
     if key == "own-verdict":
         return "wrote down its own verdict"

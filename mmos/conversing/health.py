@@ -94,8 +94,9 @@ def _each_once(news: list[TalkNoticed], known: set[tuple[str, frozenset[str]]]) 
 
 
 def _stall(heard: _Heard) -> Iterator[Finding]:
-    last = heard.later[-max(LEAST_STALLED, len(heard.talk.opened.participants)) :]
-    if len(last) < max(LEAST_STALLED, len(heard.talk.opened.participants)) or any(one.sent.stance == "agree" for one in last):
+    least = max(LEAST_STALLED, len(heard.talk.opened.participants))
+    last = heard.later[-least:]
+    if len(last) < least or any(one.sent.stance == "agree" for one in last):
         return
     if not any(heard.news[one.number] for one in last):
         yield tuple(dict.fromkeys(one.sent.sender for one in last)), f"the last {len(last)} messages have no new claim"

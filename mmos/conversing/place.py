@@ -12,6 +12,11 @@ from mmos.scope import Scope
 from mmos.talk_events import TalkOpened
 from mmos.views.talks import Said, Talk
 
+HISTORY = 0.4
+"""The most of a window that the user's thread takes."""
+FEW_TURNS = 3
+"""Turns of the arbiter for one decision: it may correct a call that does not fit."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -71,9 +76,3 @@ class Place:
         """A question to the arbiter, which has few turns for it. With tools, it must call one of them."""
         message = Message("user", text)
         return Question(self.terms.arbiter, message, key, memory=memory, tools=tools, must_call=bool(tools), turns=FEW_TURNS)
-
-
-HISTORY = 0.4
-"""The most of a window that the user's thread takes."""
-FEW_TURNS = 3
-"""Turns of the arbiter for one decision: it may correct a call that does not fit."""

@@ -12,7 +12,7 @@ from mmos.views.talks import Talk
 LEAST_WORDS = 3
 """A shorter quote may be a name or a term."""
 LEAST_SHARE = 0.5
-"""So many of the quoted words must be his. A quote may be shortened, and its words may be in another form."""
+"""So many of the quoted words must be those of the quoted participant. A quote may be shortened, and its words may be in another form."""
 
 _SAYS = r"(?:says?|said|writes|wrote|repl(?:ies|ied)|answers|answered|confirms|confirmed|admits|admitted|agrees|agreed|states|stated|claims|claimed|declares|declared)"
 _FIRST_PERSON = re.compile(r"\b(?:i|i'm|i've|my|me|we|our)\b", re.IGNORECASE)
@@ -20,7 +20,7 @@ _WORD = re.compile(r"\w{3,}")
 
 
 def invented(text: str, talk: Talk, sender: str, names: Collection[str]) -> list[tuple[str, Span]]:
-    """Who is quoted, and where, with words that he did not write in the talk and that the talk was not given."""
+    """Who is quoted, and where, with words that this one did not write in the talk and that the talk was not given."""
     known = f"{talk.opened.topic} {talk.opened.goal}"
     found = []
     for name in sorted(set(names) - {sender}):

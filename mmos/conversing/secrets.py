@@ -16,8 +16,6 @@ LEAST_SPELLED = 8
 """So many letters and digits a secret needs to be found in another spelling, too."""
 
 _BASE64 = re.compile(r"[\w+/=-]")
-
-
 _MARKED = re.compile(r"<secret>(.{0,2000}?)</secret>", re.DOTALL | re.IGNORECASE)
 
 

@@ -170,12 +170,10 @@ class Composer:
         last = self.member.box and (self.scope.turns_left == 1 or self.scope.calls_left == 0)
         if last:
             return self._templates.fill("last_turn")
+        advised = self.scope.view.route or self.scope.view.rules.met
+        advice = advice_line(self.scope, self._templates) if advised else ""
         phase = phase_line(self.scope, self.box.names, self._templates) if self.scope.phases else ""
-        return (
-            "\n".join(filter(None, (advice_line(self.scope, self._templates), phase)))
-            if self.scope.view.route or self.scope.view.rules.met
-            else phase
-        )
+        return "\n".join(filter(None, (advice, phase)))
 
     @property
     def _window(self) -> int:

@@ -17,7 +17,7 @@ from mmos.participant.eyes import Sight
 from mmos.participant.summarising import summarise
 from mmos.prompting.budget import count
 from mmos.toolbox import render
-from mmos.window_events import MessagesShortened
+from mmos.window_events import Cut, MessagesShortened
 
 SAVED = 0.1
 """A step is taken if it saves at least this share of the window. Each one changes the beginning of the prompt, which the host then reads anew."""
@@ -72,7 +72,7 @@ class Shortening(Excess):
         artifact, beginning = self.composer.scope.keep("", text), fenced(text[:SHOWN])
         return self.composer.member.templates.fill("old_result", length=f"{len(text):,}", artifact=artifact, beginning=beginning)
 
-    def _take(self, what: str, past: dict[str, str], current: dict[str, str]) -> bool:
+    def _take(self, what: Cut, past: dict[str, str], current: dict[str, str]) -> bool:
         """Record the new texts, if they save enough."""
         scope, lane = self.composer.scope, self.lane
         pairs = [(lane.history.messages[int(place)], text) for place, text in past.items()]
@@ -81,10 +81,7 @@ class Shortening(Excess):
         if not pairs or (what == "reasoning" and saved < SAVED * self.space.window):
             return False
         before = self.length()
-        event = MessagesShortened(
-            scope.lane, scope.role, "reasoning" if what == "reasoning" else "results", past, current, before, int(before - saved)
-        )
-        scope.record(event)
+        scope.record(MessagesShortened(scope.lane, scope.role, what, past, current, before, int(before - saved)))
         return True
 
 

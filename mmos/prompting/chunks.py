@@ -59,11 +59,6 @@ class Part:
     path: tuple[str, ...] = ()
     """The headings above its beginning, the outermost first."""
 
-    @property
-    def place(self) -> str:
-        """`part 3 of 12, section Costs > Energy`"""
-        return f"part {self.number} of {self.of}" + (f", section {' > '.join(self.path)}" if self.path else "")
-
 
 @dataclass(frozen=True)
 class Title:

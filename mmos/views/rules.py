@@ -77,13 +77,13 @@ def facts_in_words(facts: Mapping[str, Any]) -> str:
 
 
 def _value(value: object) -> str:
-    text = (
-        "not known"
-        if value is None
-        else str(value).lower()
-        if isinstance(value, bool)
-        else ", ".join(map(str, value)) or "empty"
-        if isinstance(value, list | tuple)
-        else str(value)
-    )
+    match value:
+        case None:
+            text = "not known"
+        case bool():
+            text = str(value).lower()
+        case list() | tuple():
+            text = ", ".join(map(str, value)) or "empty"
+        case _:
+            text = str(value)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

@@ -47,7 +47,7 @@ class Said:
         return self.review is not None and self.review.action == "drop"
 
     def reaches(self, name: str) -> bool:
-        """Whether a participant reads it. Nobody reads his own message again."""
+        """Whether a participant reads it. Nobody reads its own message again."""
         return not self.dropped and name != self.sent.sender and self.to in (name, events.ALL)
 
 
