@@ -37,7 +37,7 @@ from mmos.prompting.templates import Templates
 from mmos.scope import Scope
 from mmos.toolbox import Tool, Toolbox, render
 from mmos.views.recoveries import version_of
-from mmos.views.run import call_key
+from mmos.views.uses import call_key
 
 LONGEST_RESULT = 50_000
 """A tool result up to this many characters goes to the model whole."""

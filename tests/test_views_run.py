@@ -26,7 +26,8 @@ from mmos.events import (
     RunStarted,
 )
 from mmos.messages import Message, ToolCall, Usage
-from mmos.views.run import REFERENCE, RunView, call_key
+from mmos.views.run import REFERENCE, RunView
+from mmos.views.uses import call_key
 from tests.plausible import histories
 
 

@@ -11,8 +11,8 @@ from mmos.app.draft import Draft
 from mmos.app.lifecycle import RunOptions
 from mmos.app.means import Means
 from mmos.app.source import Source
+from mmos.app.system_texts import ARBITER
 from mmos.app.task_rules import TaskRules, is_enforced
-from mmos.app.wiring import ARBITER
 from mmos.choice.classifier import Classification
 from mmos.choice.facts import Tried, facts_of
 from mmos.choice_events import TaskRouted, key_of

@@ -8,6 +8,7 @@ from typing import Any
 
 from mmos.app import wiring
 from mmos.app.lifecycle import RunOptions
+from mmos.app.system_texts import ARBITER
 from mmos.config.load import Config
 from mmos.config.roles import ResolvedRole
 from mmos.names import canonical
@@ -45,7 +46,7 @@ def cast_for(options: RunOptions, config: Config, tools: Toolbox, templates: Tem
         if options.role_only == wiring.DIAGNOSIS:
             return wiring.explaining(config, roles, log_tools(templates, logs), templates, options.system)
         if options.is_model_alone:
-            cast = wiring.arbiter_alone(roles[wiring.ARBITER], options.system, templates)
+            cast = wiring.arbiter_alone(roles[ARBITER], options.system, templates)
         else:
             cast = wiring.cast_of(roles, tools, templates, options.system, options.answering, options.consult)
             cast = wiring.taking_part(cast, options.answering, wiring.interpreter_of(config))

@@ -10,7 +10,7 @@ from typing import Any
 
 from mmos.app.draft import Draft
 from mmos.app.source import Source
-from mmos.app.wiring import ARBITER
+from mmos.app.system_texts import ARBITER
 from mmos.catalog.known import KnownModel
 from mmos.choice_events import TaskRouted
 from mmos.fleet.fleet import Fleet

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from mmos.app.lifecycle import RunOptions
-from mmos.app.wiring import ARBITER
+from mmos.app.system_texts import ARBITER
 from mmos.catalog.known import KnownModel
 from mmos.comparing.cases import Case
 from mmos.comparing.sides import Given, Side

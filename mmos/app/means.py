@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mmos.app.source import Source
-from mmos.app.wiring import ARBITER
+from mmos.app.system_texts import ARBITER
 from mmos.names import same_model
 from mmos.participant.cast import Cast
 

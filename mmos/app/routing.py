@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from mmos.app.lifecycle import RunOptions
 from mmos.app.source import Source
+from mmos.app.system_texts import ARBITER
 from mmos.app.task_rules import TaskRules
-from mmos.app.wiring import ARBITER
 from mmos.choice_events import RuleMet, TaskRouted
 from mmos.errors import UsageError
 from mmos.messages import Message

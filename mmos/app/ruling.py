@@ -10,8 +10,8 @@ from typing import Any
 from mmos.app.lifecycle import RunOptions
 from mmos.app.means import Means
 from mmos.app.source import Source
+from mmos.app.system_texts import ARBITER
 from mmos.app.task_rules import is_enforced
-from mmos.app.wiring import ARBITER
 from mmos.choice.responses import response_facts
 from mmos.choice_events import RuleMet, RulesChanged, TaskRouted
 from mmos.config.moments import moment_of

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from mmos.app.wiring import ARBITER
+from mmos.app.system_texts import ARBITER
 from mmos.config.roles import respelled
 from mmos.errors import HostError
 from mmos.fleet.fleet import Fleet

@@ -8,8 +8,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from mmos.app.system_texts import ARBITER as ARBITER
-from mmos.app.system_texts import INTERPRETER, SMALL, SYNTHESIZER, completed, purpose_of, system_as_member, texts_of
+from mmos.app.system_texts import ARBITER, INTERPRETER, SMALL, SYNTHESIZER, completed, purpose_of, system_as_member, texts_of
 from mmos.calls.tool_choice import ToolChoice
 from mmos.config.load import Config
 from mmos.config.model_keys import named

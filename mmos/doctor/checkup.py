@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mmos.app import checks
 from mmos.app.catalog import Evidence, of_states
-from mmos.app.wiring import ARBITER
+from mmos.app.system_texts import ARBITER
 from mmos.config.load import Config
 from mmos.config.roles import ResolvedRole, each_choice
 from mmos.config.sources import expanded, is_file

@@ -14,7 +14,8 @@ from mmos.judging.judges import Judges
 from mmos.judging.scoring import improves
 from mmos.judging.terms import FAULTS, Terms, finding_of, listed
 from mmos.messages import Message
-from mmos.participant.loop import Exchange, NextExchange, answer_of
+from mmos.participant.ending import answer_of
+from mmos.participant.loop import Exchange, NextExchange
 from mmos.quality.finding import Finding
 from mmos.quality_events import AnswerJudged, AnswerRevised, ImprovementTried
 from mmos.scope import Scope

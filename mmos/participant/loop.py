@@ -26,9 +26,7 @@ from mmos.events import LaneClosed, LaneOpened, Prompted, Status
 from mmos.executor import Execution, Next
 from mmos.messages import Message, ToolCall
 from mmos.participant.cast import Cast, Member, models_of
-from mmos.participant.ending import answer_of as answer_of
-from mmos.participant.ending import final_answer, first_calls, is_final
-from mmos.participant.ending import help_of as help_of
+from mmos.participant.ending import answer_of, final_answer, first_calls, is_final
 from mmos.participant.experience import Experience
 from mmos.participant.eyes import Eyes
 from mmos.participant.foresight import Foresight

@@ -11,7 +11,8 @@ from mmos.context import Answer, Question, UserAnswer, UserQuestion
 from mmos.errors import ToolError
 from mmos.executor import Execution, Next
 from mmos.messages import Message, ToolCall
-from mmos.participant.loop import Participants, answer_of
+from mmos.participant.ending import answer_of
+from mmos.participant.loop import Participants
 from mmos.participant.questions import taken
 from mmos.recovery.words import advised
 from mmos.replay.state import NotKeptError, RunState

@@ -13,7 +13,8 @@ from mmos.journal import Journal
 from mmos.prompting.frame import Frame
 from mmos.scope import Limits, Scope
 from mmos.views.conversation import Conversation, Lane
-from mmos.views.run import RunView, call_key
+from mmos.views.run import RunView
+from mmos.views.uses import call_key
 
 
 class NotKeptError(BaseException):

@@ -32,7 +32,7 @@ from mmos.hosts.face import ChatRequest
 from mmos.hosts.ollama import chat_body
 from mmos.messages import ToolCall
 from mmos.participant.artifacts import with_reader
-from mmos.participant.loop import answer_of, help_of
+from mmos.participant.ending import answer_of, help_of
 from mmos.prompting.frame import Frame
 from mmos.prompting.request import request_of
 from mmos.recovery.words import words_of

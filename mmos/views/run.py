@@ -23,8 +23,7 @@ from mmos.views.recoveries import Recoveries
 from mmos.views.rules import RulesMet
 from mmos.views.talks import KINDS as TALKING
 from mmos.views.talks import Talks
-from mmos.views.uses import RoleUse, ToolUse
-from mmos.views.uses import call_key as call_key
+from mmos.views.uses import RoleUse, ToolUse, call_key
 from mmos.views.window import OF_WINDOWS, window_note
 
 REFERENCE = re.compile(r"artifact:([a-z0-9]+-\d+)")
