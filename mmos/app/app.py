@@ -23,7 +23,7 @@ from mmos.app.lifecycle import RunOptions, Watch, carry, keep_end
 from mmos.app.log import Log
 from mmos.app.records import Records, limit
 from mmos.app.remembering import Remembering
-from mmos.app.routing import Router, unheeded
+from mmos.app.routing import Routed, Router, unheeded
 from mmos.app.shortening import Shortening
 from mmos.app.sight import check_sight
 from mmos.app.stream import Stream
@@ -151,17 +151,21 @@ class App(Records, Explaining, Knowing, Comparing, Classifying, Shortening):
         scope = self._scope(run, name, conversation, options, watch)
         if watch.on_begin is not None:
             watch.on_begin(run)
-        path = clean(str(self.config.path or ""))
-        names = tuple(file.name for file in message.files)
-        start = scope.record(RunStarted(message.content, self.journal.process, path, routed.given.as_facts(), self.rehearsed, names))
-        scope.record(ConfigKept(self.config.text))
-        routed.record(scope)
-        scope.record(LaneOpened(options.answering, options.answering, message))
-        await scope.durable()  # a run that cannot be kept must not start
+        start = await self._begin(scope, message, routed)
         with self._working(run):
             if watch.on_start is not None:
                 watch.on_start(run)
             return await self._carry(participants, scope, start)
+
+    async def _begin(self, scope: Scope, message: Message, routed: Routed) -> Entry:
+        """Record what a run begins with. One that cannot be kept must not start."""
+        path, names = clean(str(self.config.path or "")), tuple(file.name for file in message.files)
+        start = scope.record(RunStarted(message.content, self.journal.process, path, routed.given.as_facts(), self.rehearsed, names))
+        scope.record(ConfigKept(self.config.text))
+        routed.record(scope)
+        scope.record(LaneOpened(scope.lane, scope.role, message))
+        await scope.durable()
+        return start
 
     async def resume(
         self, run: str, *, options: RunOptions | None = None, watch: Watch | None = None, as_it_was: bool | None = None

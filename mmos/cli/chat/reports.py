@@ -196,46 +196,66 @@ async def why(session: Session, argument: str) -> None:  # noqa: ARG001
 
 def reasons(entries: Iterable[Entry], width: int, overrides: Collection[str] = ()) -> list[str]:
     """Say who asked whom what, on which host and why there, and how the seconds were spent."""
-    accounts: dict[str, Account] = {}
-    calls: dict[str, str] = {}
-    tools: dict[str, str] = {}
-    talks: dict[str, Account] = {}
-    tops: list[Account] = []
+    accounts = Accounts(overrides)
     for entry in entries:
-        match entry.event:
-            case events.CallStarted() as event:
-                tools[event.call] = event.tool
-                calls[event.call] = f"{event.role} called {event.tool}: {flat(what_of(event.arguments))}"
-            case TaskRouted() as event:
-                tops.append(Account(f"route: {flat(in_words(event))}", [flat(line) for line in candidates(event)]))
-            case RuleMet() as event if event.lane in accounts:
-                accounts[event.lane].lines.append(flat(met_in_words(event)))
-            case events.LaneOpened() as event:
-                cause = (
-                    in_talk(tools.get(event.call, ""), event.key)
-                    or calls.get(event.call)
-                    or validating(event.lane)
-                    or parts.cause(event.lane)
-                    or f"you asked: {flat(event.message.content)}"
-                )
-                account = accounts[event.lane] = Account(f"{event.role}: {cause}")
-                (accounts[event.parent].below if event.parent in accounts else tops).append(account)
-            case TaskDivided() as event if event.lane in accounts:
-                accounts[event.lane].lines.append(flat(parts.record(event)))
-            case events.ModelReplied() as event if event.lane in accounts:
-                why = reason(event, most=OTHER_HOSTS)
-                seconds = [] if event.cached else [_seconds(event)]
-                accounts[event.lane].lines += [_place(event, overrides), *([why] if why else []), *seconds]
-            case events.PhaseChanged() as event if event.lane in accounts:
-                accounts[event.lane].lines.append(f"phase: {event.phase}{f': {flat(event.reason)}' if event.reason else ''}")
-            case TalkOpened() as event if event.lane in accounts:
-                talks[event.talk] = accounts[event.lane]
-                talks[event.talk].lines.append(flat(watched(event)))
-            case MessageReviewed() | TalkNoticed() | TalkClosed() as event if event.talk in talks and (told := flat(watched(event))):
-                talks[event.talk].lines.append(told)
-            case events.ModelFailed() as event if event.lane in accounts:
-                accounts[event.lane].lines.append(f"failed{f' on {event.host}' if event.host else ''}: {flat(event.detail)}")
-    return [line for top in tops for line in top.rows(0, width)]
+        accounts.apply(entry.event)
+    return [line for top in accounts.tops for line in top.rows(0, width)]
+
+
+@dataclass
+class Accounts:
+    """The accounts of a run while its events are read."""
+
+    overrides: Collection[str]
+    tops: list[Account] = field(default_factory=list)
+    _lanes: dict[str, Account] = field(default_factory=dict)
+    _talks: dict[str, Account] = field(default_factory=dict)
+    _calls: dict[str, events.CallStarted] = field(default_factory=dict)
+
+    def apply(self, event: events.Event) -> None:
+        match event:
+            case events.CallStarted():
+                self._calls[event.call] = event
+            case TaskRouted():
+                self.tops.append(Account(f"route: {flat(in_words(event))}", [flat(line) for line in candidates(event)]))
+            case events.LaneOpened():
+                account = self._lanes[event.lane] = Account(f"{event.role}: {self._cause(event)}")
+                (self._lanes[event.parent].below if event.parent in self._lanes else self.tops).append(account)
+            case TalkOpened() if event.lane in self._lanes:
+                self._talks[event.talk] = self._lanes[event.lane]
+        own = self._talks.get(getattr(event, "talk", "")) or self._lanes.get(getattr(event, "lane", ""))
+        if own is not None:
+            own.lines += _lines(event, self.overrides)
+
+    def _cause(self, event: events.LaneOpened) -> str:
+        """Why somebody was asked."""
+        call = self._calls.get(event.call)
+        return (
+            in_talk(call.tool if call else "", event.key)
+            or (f"{call.role} called {call.tool}: {flat(what_of(call.arguments))}" if call else "")
+            or validating(event.lane)
+            or parts.cause(event.lane)
+            or f"you asked: {flat(event.message.content)}"
+        )
+
+
+def _lines(event: events.Event, overrides: Collection[str]) -> list[str]:
+    """What an account says of an event."""
+    match event:
+        case RuleMet():
+            return [flat(met_in_words(event))]
+        case TaskDivided():
+            return [flat(parts.record(event))]
+        case events.ModelReplied():
+            why = reason(event, most=OTHER_HOSTS)
+            return [_place(event, overrides), *([why] if why else []), *([] if event.cached else [_seconds(event)])]
+        case events.PhaseChanged():
+            return [f"phase: {event.phase}{f': {flat(event.reason)}' if event.reason else ''}"]
+        case TalkOpened() | MessageReviewed() | TalkNoticed() | TalkClosed():
+            return [told] if (told := flat(watched(event))) else []
+        case events.ModelFailed():
+            return [f"failed{f' on {event.host}' if event.host else ''}: {flat(event.detail)}"]
+    return []
 
 
 def _place(event: events.ModelReplied, overrides: Collection[str]) -> str:
