@@ -22,7 +22,7 @@ SAYING = frozenset({"say", "conclude", "review", "decide", "next_speaker"})
 
 _ENDS = {
     "agreement": "they agree",
-    "verdict": "the verdict was accepted",
+    "verdict": "the arbiter decided",
     "no_progress": "nobody had anything new to say",
     "budget": "its limit was reached",
     "failed": "nobody could answer",
