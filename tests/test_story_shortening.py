@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import mmos
+from mmos.cli.threads_compact import sentence
 from mmos.errors import NoAnswer
 from mmos.events import HistoryShortened, LaneOpened, ModelAsked
 from mmos.prompting.request import requests_of
@@ -41,6 +42,8 @@ async def test_a_thread_goes_on_for_30_turns_and_its_first_words_stay() -> None:
             shortened += len(await facts(on.app, answer.run, HistoryShortened))
             found = await facts(on.app, answer.run, HistorySummarised)
             assert all(event.before > event.after > 0 for event in found)
+            asked = (await facts(on.app, answer.run, ModelAsked))[-1]
+            assert all(asked.estimate - 150 <= event.after <= asked.estimate + 30 for event in found), "the tool read_artifact may be new"
             summaries += len(found)
         assert shortened == 0
         assert 3 <= summaries <= 15
@@ -146,6 +149,18 @@ async def test_a_conversation_is_compacted_on_request(tmp_path: Path) -> None:
         assert [row.task for row in transcript(await on.app.journal.read(thread=(await on.app.journal.read(run=answer.run))[0].thread))] == [
             FACT, "And the tides?", "And the winds?", "Go on.",
         ]  # fmt: skip
+
+
+async def test_a_summary_that_is_longer_than_what_was_said_does_not_count() -> None:
+    roles = {"arbiter": Model.scripted("arbiter", ["Hi."], repeat=True), "analysis": Model.scripted("analysis", [LONG], repeat=True)}
+    async with stage(roles) as on:
+        for task in ("Hello.", "Hello again."):
+            await on.app.run(task, thread="t")
+        done = await on.app.compact("t")
+        assert (done.exchanges, done.after > done.before) == (0, True)
+        assert "is not shorter" in sentence(done)
+        await on.app.run("And again.", thread="t")
+        assert "Hello." in [message["content"] for message in on.sent("arbiter")[-1]["messages"]]
 
 
 async def test_compacting_fails_with_a_reason_when_no_model_can_be_asked() -> None:

@@ -36,7 +36,7 @@ class Compaction:
 
     thread: str
     exchanges: int = 0
-    """How many of the oldest exchanges became a summary. 0: there was nothing to summarise."""
+    """How many of the oldest exchanges became a summary. 0: there was nothing to summarise, or the summary was longer and does not count."""
     before: int = 0
     """The estimated tokens of the next prompt, without its task."""
     after: int = 0
@@ -63,9 +63,11 @@ async def compact(app: Home, name: str, options: RunOptions) -> Compaction:
     window = participants.experience.window(member.role.model, member.role.window)
     space = Space(window, member.role.model, participants.experience.gauge.of(member.role.model))
     event = await summary_of(Excess(composer, participants, member.offer("tools", member.box, window).frame, space), exchanges)
-    scope.record(event)
+    is_shorter = event.after < event.before
+    if is_shorter:
+        scope.record(event)
     await scope.durable()
-    return Compaction(thread, exchanges, event.before, event.after, event.by)
+    return Compaction(thread, exchanges if is_shorter else 0, event.before, event.after, event.by)
 
 
 def _role_of(conversation: Conversation, answering: str) -> str:

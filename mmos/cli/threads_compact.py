@@ -42,6 +42,8 @@ async def _compact(options: Options, thread: str) -> Compaction:
 
 def sentence(done: Compaction) -> str:
     """What compacting a conversation brought."""
+    if not done.exchanges and done.before:
+        return f"A summary is not shorter: {done.after:,} tokens in place of {done.before:,}. The conversation stays as it is."
     if not done.exchanges:
         return "There is nothing to summarise: the newest exchange always stays as it is."
     return f"{counted(done.exchanges, 'exchange')} became a summary by {done.by}: {done.before:,} to {done.after:,} tokens."

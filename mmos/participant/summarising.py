@@ -14,7 +14,7 @@ from mmos.messages import Message
 from mmos.participant.cast import Role
 from mmos.participant.excess import Excess
 from mmos.plurals import counted
-from mmos.prompting.budget import count
+from mmos.prompting.budget import count, count_message
 from mmos.prompting.templates import Templates
 from mmos.views.history import History
 from mmos.window_events import SUMMARY, HistorySummarised
@@ -57,6 +57,8 @@ async def summary_of(excess: Excess, exchanges: int) -> HistorySummarised:
     text, by = await _written(excess, exchanges)
     past, scope = excess.composer.experience.scale.past, excess.composer.scope
     gone = excess.tokens(past(lane, history.skipped)) - excess.tokens(past(lane, exchanges))
+    if history.summary is not None:  # the new one stands for it, too
+        gone += excess.tokens(count_message(history.summary))
     artifact = scope.keep("", transcript(history, history.summarised, exchanges))
     event = placed(history, exchanges, text, artifact, excess.composer.member.templates, excess.space.window)
     after = max(1, int(before - gone + excess.tokens(count(event.text))))
