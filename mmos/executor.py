@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 
 from mmos.answers import YES, verdict
 from mmos.approval import ApprovalRoom, approve
-from mmos.calls.coerce import coerce
+from mmos.calls.coerce import Coercion, coerce
 from mmos.calls.seen import Seen
 from mmos.context import PASS_ON, Context, UserAnswer, UserQuestion, invoke
 from mmos.errors import (
@@ -286,6 +286,8 @@ class Execution:
         """The call with its tool and with arguments that fit the schema. Every change is recorded."""
         tool = self._find()
         result = coerce(self.call.arguments, tool.spec.parameters, tool.spec.problems)
+        if result.problems and tool.mend is not None and (mended := tool.mend(result.arguments)) is not None:
+            result = Coercion(dict(mended), (*result.changes, *(f"taken as it is: {problem}" for problem in result.problems)))
         if result.problems:
             problems, parameters = "; ".join(result.problems), self._list(tool.spec.parameters.get("properties", ()))
             raise InvalidArguments(self._templates.fill("wrong_arguments", tool=tool.name, problems=problems, parameters=parameters))

@@ -43,6 +43,8 @@ class Tool:
     """Whether the user must approve each call."""
     final: bool = False
     """Whether its result is the answer of the participant. A call that fails is no answer."""
+    mend: Callable[[Mapping[str, Any]], Mapping[str, Any] | None] | None = None
+    """Gives arguments that the tool takes in place of those that do not fit its schema. It gives None if it cannot use them."""
 
     def __repr__(self) -> str:
         required = self.spec.parameters.get("required", ())

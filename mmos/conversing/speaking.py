@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -20,6 +21,8 @@ SAY, CONCLUDE = "say", "conclude"
 STANCES = ("agree", "disagree", "partly", "new")
 LONGEST = 20_000
 """Characters of one message."""
+FEW_FAULTS = 2
+"""After so many calls without a message, a participant has nothing to say."""
 
 
 @dataclass(frozen=True)
@@ -91,13 +94,38 @@ def _say(place: Place, name: str) -> Tool:
         },
         {"claims": {"type": "array", "items": text, "description": templates.fill("say.claims")}},
     )
-    return taking(spec, templates.fill("taken"), partial(_problem, templates, "message"))
+    return taking(
+        spec,
+        templates.fill("taken"),
+        partial(_problem, templates, "message"),
+        patience=FEW_FAULTS,
+        mend=partial(_mended, place.terms.participants, name),
+    )
+
+
+def _mended(roles: Collection[str], sender: str, arguments: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """A message whose form does not fit is still a message. None: it has no text."""
+    message, to, stance, claims = (arguments.get(name) for name in ("message", "to", "stance", "claims"))
+    if not isinstance(message, str) or not message.strip():
+        return None
+    return {
+        "to": _address(str(to or ""), [name for name in roles if name != sender]),
+        "stance": stance if stance in STANCES else "",
+        "message": message,
+        "claims": [claim for claim in claims if isinstance(claim, str)] if isinstance(claims, list) else [],
+    }
+
+
+def _address(to: str, roles: Iterable[str]) -> str:
+    """The only role that an address names, such as `the coding specialist`. Rules stop a message to a role that does not take part. Otherwise all get it."""
+    named = [name for name in roles if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", to, re.IGNORECASE)]
+    return named[0] if len(named) == 1 else ALL
 
 
 def _conclude(templates: Templates) -> Tool:
     """`conclude(verdict, reasons, dissent?)`."""
     spec = spec_of(CONCLUDE, templates.fill("conclude"), *conclusion_of(templates))
-    return taking(spec, templates.fill("taken"), partial(_problem, templates, "verdict"))
+    return taking(spec, templates.fill("taken"), partial(_problem, templates, "verdict"), patience=FEW_FAULTS)
 
 
 def conclusion_of(templates: Templates) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -14,21 +14,31 @@ from mmos.toolbox import Tool, parameters_of
 Problem = Callable[[Mapping[str, Any]], str]
 """What is wrong with arguments, as the model reads it. Empty: nothing."""
 
+Mend = Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
+"""The arguments that are taken in place of those that do not fit. None: they cannot be used."""
+
 
 def nothing_wrong(_arguments: Mapping[str, Any]) -> str:
     return ""
 
 
-def taking(spec: Spec, done: str, problem: Problem = nothing_wrong) -> Tool:
-    """A tool that ends the exchange. `done`: its result."""
+def taking(spec: Spec, done: str, problem: Problem = nothing_wrong, *, patience: int | None = None, mend: Mend | None = None) -> Tool:
+    """A tool that ends the exchange. `done`: its result. `patience`: so many calls that fail are answered; the next one ends the exchange, too."""
 
     async def run(context: Context, arguments: Mapping[str, Any]) -> Any:
         if why := problem(arguments):
+            if patience is not None and _failed(context.scope, spec.name) >= patience:
+                return ""
             raise ToolError(why)
         await context.step(spec.name, lambda: dict(arguments))
         return done
 
-    return Tool(spec, run, after_crash="repeat", repeatable=True, final=True)
+    return Tool(spec, run, after_crash="repeat", repeatable=True, final=True, mend=mend)
+
+
+def _failed(scope: Scope, tool: str) -> int:
+    """How many calls of a tool have failed in this exchange."""
+    return sum(end.lane == scope.lane and end.tool == tool and not end.ok for end in scope.view.finished_calls.values())
 
 
 def taken(scope: Scope, lane: str, *tools: str) -> list[tuple[str, Mapping[str, Any]]]:
