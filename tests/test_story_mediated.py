@@ -199,3 +199,15 @@ async def test_a_talk_that_was_cut_off_goes_on_without_asking_anybody_twice(tmp_
         assert (answer.text, len(on.sent("coding")), len(await facts(on.app, answer.run, MessageSent))) == ("The end.", 1, 2)
         lanes = [lane.role for lane in await facts(on.app, answer.run, LaneOpened)]
         assert lanes.count("coding") == lanes.count("reasoning") == 1
+
+
+async def test_an_arbiter_that_repeats_itself_ends_the_talk_and_not_the_run() -> None:
+    same = [asks("coding", "A?")] * 9
+    async with stage({"arbiter": arbiter(*same, opening=start(max_turns=2)), "coding": ["A1", "A2"], "reasoning": []}) as on:
+        answer = await on.app.run("Find the leak.")
+        assert (answer.status, answer.document()["conversations"][0]["ended"]) == ("answered", "budget")
+    async with stage({"arbiter": arbiter(*[DONE] * 9), "coding": [], "reasoning": []}) as on:
+        answer = await on.app.run("Find the leak.")
+        assert (answer.status, answer.document()["conversations"][0]["ended"]) == ("answered", "failed")
+        refused = [text for text in on.heard("arbiter") if "Nobody was asked" in text or "Error" in text]
+        assert len(refused) <= 4, "an arbiter that asks nobody is not told so for all its turns"

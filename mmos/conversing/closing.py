@@ -63,8 +63,8 @@ async def _arbiters(place: Place, own: str) -> Mapping[str, Any]:
     return made[-1][1] if made else {"verdict": place.written(answer)}
 
 
-def closing_tool(terms: Terms, names: Collection[str], problem: Problem = nothing_wrong) -> Tool:
-    """`conclude(verdict, reasons, dissent?, …)` with the parts of the record. `problem`: why the talk cannot be concluded yet."""
+def closing_tool(terms: Terms, names: Collection[str], problem: Problem = nothing_wrong, *, patience: int | None = None) -> Tool:
+    """`conclude(verdict, reasons, dissent?, …)` with the parts of the record. `problem`: why the talk cannot be concluded yet; with `patience`, so many times."""
     templates = terms.templates
     required, optional = conclusion_of(templates)
     finding = {
@@ -81,7 +81,7 @@ def closing_tool(terms: Terms, names: Collection[str], problem: Problem = nothin
     parts = {
         name: {"type": "array", "items": finding, "maxItems": MOST, "description": described[name]} for name in FIELDS if terms.records
     }
-    return taking(spec_of(CONCLUDE, templates.fill("conclude_talk"), required, {**optional, **parts}), templates.fill("taken"), problem)
+    return taking(spec_of(CONCLUDE, templates.fill("conclude_talk"), required, {**optional, **parts}), templates.fill("taken"), problem, patience=patience)
 
 
 def _descriptions(templates: Templates) -> Mapping[str, str]:

@@ -49,7 +49,7 @@ class Mediated:
         made = taken(table.scope, answer.lane, CONCLUDE) if answer else []
         if made:
             return table.close(closed_with(table, "verdict", own, made[-1][1]))
-        prose = ConclusionProposed(table.opened.talk, verdict=answer.text) if answer is not None and answer.complete else None
+        prose = ConclusionProposed(table.opened.talk, verdict=answer.text) if answer and answer.complete and answer.text.strip() else None
         return table.close(await concluded(table, "verdict" if prose and table.turns_left else "budget", own, prose))
 
     @property
@@ -63,7 +63,7 @@ class Mediated:
             "talk_mediate", task=table.context.told.content, topic=opened.topic, goal=opened.goal or templates.fill("none"),
             names=", ".join(opened.participants), most=str(opened.max_turns), own=own or templates.fill("none"),
         )  # fmt: skip
-        tools = (self._consult_model(), closing_tool(table.terms, opened.participants, self._open_matter))
+        tools = (self._consult_model(), closing_tool(table.terms, opened.participants, self._open_matter, patience=FEW_TURNS))
         question = table.to_arbiter(text, "mediate", *tools, memory=table.memory)
         try:
             return await table.ask(replace(question, turns=opened.max_turns + 2 * FEW_TURNS))
@@ -98,7 +98,7 @@ class Mediated:
             },
             {"messages": {"type": "array", "items": {"type": "integer"}, "description": templates.fill("consult_model.messages")}},
         )
-        return Tool(spec, self._consult, after_crash="repeat")
+        return Tool(spec, self._consult, after_crash="repeat", repeatable=True)  # `max_turns` ends a loop, and the talk alone
 
     async def _consult(self, context: Context, arguments: Mapping[str, Any]) -> str:
         self._check(context)
