@@ -131,3 +131,11 @@ def test_rules_add_what_the_arbiter_did_not_mention() -> None:
     assert list(record) == list(FIELDS)
     assert record["consensus"] == drafted(DISPUTE)["consensus"]
     assert record["contradictions"][0]["text"].startswith("One says")
+
+
+def test_a_claim_is_not_of_one_and_of_all() -> None:
+    (shared, *_) = drafted(DISPUTE)["consensus"]
+    kept, _ = checked({"unique_insights": [shared]}, DISPUTE)
+    record = merged(drafted(DISPUTE), kept)
+    assert shared["text"] in [one["text"] for one in record["unique_insights"]]
+    assert shared["text"] not in [one["text"] for one in record["consensus"]]

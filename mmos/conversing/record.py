@@ -11,6 +11,8 @@ from mmos.conversing.claims import Claim, alike, claims_of, opposed, stems
 from mmos.views.talks import Talk
 
 FIELDS = ("consensus", "contradictions", "partial_coverage", "unique_insights", "blind_spots")
+WHOSE = ("consensus", "unique_insights")
+"""A claim is of several, or of one: not both."""
 MOST = 5
 """Entries of a kind. More would be a transcript."""
 LONGEST = 400
@@ -60,10 +62,13 @@ def checked(written: Mapping[str, Any], talk: Talk) -> tuple[Record, list[str]]:
 
 def merged(ruled: Record, written: Record) -> Record:
     """What the arbiter wrote, and after it what rules found and it did not mention."""
-    return {
-        name: [*written.get(name, []), *(entry for entry in ruled.get(name, []) if not _is_told(entry, written.get(name, [])))][: 2 * MOST]
-        for name in FIELDS
-    }
+    return {name: [*written.get(name, []), *_untold(name, ruled, written)][: 2 * MOST] for name in FIELDS}
+
+
+def _untold(name: str, ruled: Record, written: Record) -> list[Entry]:
+    """What only rules found. A claim that the arbiter ascribes to one alone is no consensus beside that, and the other way round."""
+    told = [entry for field in (WHOSE if name in WHOSE else (name,)) for entry in written.get(field, [])]
+    return [entry for entry in ruled.get(name, []) if not _is_told(entry, told)]
 
 
 def contradictions(talk: Talk) -> list[tuple[Claim, Claim]]:
