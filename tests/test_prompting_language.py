@@ -67,6 +67,7 @@ def test_lines_can_be_gone_through() -> None:
         ("{{ task|attr('x') }}", "there is no filter attr. Possible: trim"),
         ("{% include 'arbiter.md' %}", "'include' is not possible in a prompt"),
         ("{% set a = task ~ task %}", "'assign' is not possible"),
+        ("{% autoescape true %}{{ task }}{% endautoescape %}", "'autoescape' is not possible"),
         ("{{ 9**9**9 }}", "'pow' is not possible"),
         ("{% for a in range(999999999) %}{% endfor %}", "a call is not possible"),
         ("{% for a in task|lines %}{% for b in task|lines %}{% endfor %}{% endfor %}", "no loop within it"),

@@ -53,6 +53,14 @@ def test_an_unknown_place_is_an_error_that_names_the_line_the_nearest_and_what_i
     ]
 
 
+def test_lines_are_counted_once_however_many_places_there_are(tmp_path: Path) -> None:
+    (tmp_path / "brief.md").write_text(
+        "{{ task }}\n" * 50_000 + "{{ x }}{{ y }}"
+    )  # counted from the beginning for each place, it would take minutes
+    lines = [str(problem).split(":")[1] for problem in Templates(tmp_path).problems()]
+    assert lines == ["50001", "50001"]
+
+
 def test_places_may_be_written_without_spaces(tmp_path: Path) -> None:
     (tmp_path / "specialist.md").write_text("{{role}}: {{  purpose }}")
     (tmp_path / "schema.md").write_text("Your tools: {{tools}}")

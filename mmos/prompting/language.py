@@ -277,9 +277,12 @@ class _Check:
         return kind
 
     def _fault(self, node: nodes.Node, message: str) -> Kind:
-        self._faults.append(Fault(node.lineno, message))
+        lines = (part.lineno for part in (node, *node.find_all(nodes.Node)) if part.lineno)  # some nodes of Jinja have no line
+        self._faults.append(Fault(next(lines, 1), message))
         return "text"
 
 
 def _name(node: nodes.Node) -> str:
-    return {"Getattr": "an attribute", "Getitem": "an index", "Call": "a call"}.get(type(node).__name__, f"'{type(node).__name__.lower()}'")
+    return {"Getattr": "an attribute", "Getitem": "an index", "Call": "a call", "Scope": "'autoescape'"}.get(
+        type(node).__name__, f"'{type(node).__name__.lower()}'"
+    )

@@ -275,11 +275,18 @@ def _content(path: Path) -> str:
 def _places(text: str) -> Iterator[Place]:
     """The places in a text, known or not, in their order."""
     if is_plain(text):
-        yield from (Place(text.count("\n", 0, place.start()) + 1, place.group(1)) for place in _PLACE.finditer(text))
+        yield from _plain_places(text)
         return
     from mmos.prompting.language import check
 
     yield from check(text).uses
+
+
+def _plain_places(text: str) -> Iterator[Place]:
+    line, counted = 1, 0
+    for place in _PLACE.finditer(text):
+        line, counted = line + text.count("\n", counted, place.start()), place.start()
+        yield Place(line, place.group(1))
 
 
 def _unknown(path: Path, text: str, above: int, known: Mapping[str, str]) -> Iterator[Problem]:
