@@ -219,6 +219,28 @@ orchestration:
     assert len(from_text(known, "f", {}).warnings) == 1
 
 
+def test_texts_that_a_fact_never_is_are_told():
+    text = """\
+orchestration:
+  servers: {gpu1: {url: "http://a:11434"}}
+  arbiter: {model: m}
+  specialists: {coding: {model: c, server: gpu2}}
+  phases: {initial: plan, plan: {next: [work]}, work: {}}
+  routing:
+    rules:
+      - {condition: "run.phase == 'plann'", specialist: coding}
+      - {condition: "host.kind in ['olama', 'openai']", specialist: coding}
+      - {condition: "host.name != 'cpu' and host.name != 'gpu2' and host.name != 'gpu1'", specialist: coding}
+      - {condition: "run.phase == 'work' or 'p' in run.phase", specialist: coding}
+"""
+    place = "orchestration.routing.rules"
+    assert [str(problem) for problem in from_text(text, "f", {}).warnings] == [
+        f"f:8: {place}[0].condition: 'plann' is no value of run.phase; did you mean 'plan'? Values: plan, work",
+        f"f:9: {place}[1].condition: 'olama' is no value of host.kind; did you mean 'ollama'? Values: ollama, openai, embedded, rehearsal",
+        f"f:10: {place}[2].condition: 'cpu' is no value of host.name. Values: gpu1, gpu2",
+    ]
+
+
 def test_two_spellings_of_one_model_on_one_server_are_told():
     text = """\
 orchestration:

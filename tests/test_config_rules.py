@@ -49,7 +49,6 @@ FULL = {
         ("task.complexity != 7", True, False),
         ("task.complexity != response.quality", True, False),
         ("task.text_length in task.complexity", False, False),
-        ("task.languages > 3", False, False),
         ("true", True, True),
         ("false or null", False, False),
         ("  task.complexity > 7\n  and task.requires_speed\n", True, False),
@@ -79,6 +78,8 @@ def test_a_rule_knows_the_facts_that_it_looks_at():
         ("!task.needs", "column 1: this is not a condition; write 'not' for '!'"),
         ("task.type = 'a'", "column 11: this is not a condition; write '==' to compare"),
         ("task.complexity > 'high'", "column 19: task.complexity is a number, but this is a text"),
+        ("task.languages == 'python'", "column 19: task.languages is a list: write 'python' in task.languages"),
+        ("3 < host.models", "column 1: host.models is a list, but this is not"),
         ("'ä' in task.languages and 7 == task.type", "column 27: task.type is a text: put the value in quotes"),
         (
             "task.type == 'code_genration'",

@@ -220,6 +220,8 @@ class _Compiler:
             kind = FACTS.get(_name(one), "")
             if kind == "number" and _is_text(other):
                 raise self._fault(other, f"{_name(one)} is a number, but this is a text")
+            if kind == "list" and isinstance(other, ast.Constant) and (one is left or not isinstance(sign, ast.In | ast.NotIn)):
+                self._refuse_list(one, other)
             if is_calculation(one) and isinstance(other, ast.Constant | ast.Name) and number_of(self._literal(other)) is None:
                 raise self._fault(other, f"{shown(ast.unparse(one))} is a number, but this is not")
             is_equal = isinstance(sign, ast.Eq | ast.NotEq)
@@ -227,6 +229,12 @@ class _Compiler:
                 raise self._fault(other, f"{_name(one)} is a text: put the value in quotes")
             if _name(one) == "task.type" and (is_equal or (one is left and isinstance(sign, ast.In | ast.NotIn))):
                 self._check_classes(other)
+
+    def _refuse_list(self, one: ast.expr, other: ast.Constant) -> None:
+        """A list never equals one of its parts."""
+        if other.value is not None:
+            cure = f": write {shown(ast.unparse(other))} in {_name(one)}" if isinstance(other.value, str) else ", but this is not"
+            raise self._fault(other, f"{_name(one)} is a list{cure}")
 
     def _check_classes(self, node: ast.expr) -> None:
         for part in node.elts if isinstance(node, ast.List | ast.Tuple) else [node]:

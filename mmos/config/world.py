@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from mmos.config.document import Document
@@ -20,11 +20,11 @@ from mmos.config.phases import Phases
 from mmos.config.roles import models_of, placed_roles, respelled, servers_of
 from mmos.config.rule_checks import covered
 from mmos.config.rules import compile_rule
-from mmos.config.schema import Orchestration, Role, Server
+from mmos.config.schema import Kind, Orchestration, Role, Server
 from mmos.config.sources import expanded, is_file, is_folder
 from mmos.config.values import NO_ADDRESS
 from mmos.config.windows import LOAD_OPTIONS
-from mmos.config.wording import Place, nearest, shown
+from mmos.config.wording import Place, nearest, perhaps, shown
 from mmos.errors import Problem
 from mmos.names import canonical
 
@@ -209,9 +209,25 @@ def _rules(orchestration: Orchestration) -> Findings:
             yield place, "there are no 'phases', so run.phase is never known; write them below 'phases'"
         if "host.vram_gb" in names and not any(server.vram_gb for server in servers):
             yield place, "no server of the arbiter has 'vram_gb', so host.vram_gb is never known; write it for the server"
+        yield from _unknown_words(place, rule.condition, orchestration)
         if STATED in names:
             text = "is known only after an answer of a specialist that states it, such as 'Confidence: 80%'"
             yield place, f"{STATED} {text}; ask for such a line under 'system' of the specialist"
+
+
+def _unknown_words(place: Place, condition: str, orchestration: Orchestration) -> Findings:
+    """Texts that a fact never is: a comparison with them is never true."""
+    roles = placed_roles(orchestration)
+    known = {
+        "host.kind": get_args(Kind),
+        "host.name": tuple(dict.fromkeys((*orchestration.servers, *(name for _, role in roles for name in servers_of(role))))),
+        "run.phase": tuple(name for name in orchestration.phases if name != "initial"),
+    }
+    comparisons = compile_rule(condition).comparisons
+    for name, words in known.items():
+        for word in dict.fromkeys(value for value in comparisons.get(name, ()) if isinstance(value, str)):
+            if words and word not in words:
+                yield place, f"'{shown(word)}' is no value of {name}{perhaps(word, words) or '.'} Values: {', '.join(words)}"
 
 
 def unset_variables(unset: list[tuple[Place, str]], document: Document) -> list[Problem]:
