@@ -41,6 +41,12 @@ def test_a_part_to_be_written_anew_comes_back_whole() -> None:
     assert note(ask(part)) == f"{TEXT}<<<"
 
 
+def test_a_later_part_is_not_taken_for_what_was_written_before_it() -> None:
+    before = "The request:\n<<<\nHow long is the river?\n>>>\n\nSo far:\n<<<\nNOTHING\nThe river Oak is long.\n>>>\n\nHere is part 2 of 2 of the text:\n"
+    assert note(ask(f"{before}<<<\n{TEXT}>>>\n\nDo it. Write only the result.")) == TEXT.strip()
+    assert note(ask(f"{before}<<<\n{TEXT}>>>\n\nWrite your notes anew.")) == "The river Oak is long.\nThe river is long."
+
+
 def test_the_answer_has_every_quotation_once_and_says_what_is_missing() -> None:
     notes = "These parts could not be read, so say that they are missing: 2.\n\n[Part 1 of 2:]\n<<<\nA.\nB.\n>>>\n\n[Part 3 of 3:]\n<<<\nB.\nC.\n>>>"
     told = ask(f"Which?\n\nIt was read in 3 parts, and these are the notes on them. {notes}")

@@ -76,10 +76,13 @@ def note(prompt: Prompt) -> str | None:
     request, rest = quoted(prompt.user_text)
     if NOTES.search(rest):
         return "\n".join(_quotations(rest)) or NOTHING
-    text, task = quoted(rest)
+    before, (text, task) = "", quoted(rest)
+    if OPENING.search(task):  # what it wrote for the part before
+        before, (text, task) = text, quoted(task)
     if "Write only the result" in task:
         return text
-    return "\n".join(passages(request, text)) or NOTHING
+    so_far = [line for line in before.splitlines() if line != NOTHING]
+    return "\n".join(dict.fromkeys([*so_far, *passages(request, text)])) or NOTHING
 
 
 def from_notes(prompt: Prompt) -> str | None:
