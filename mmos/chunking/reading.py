@@ -143,8 +143,7 @@ class Reading:
             )
             answer = await self._try(piece, text)
             result = answer.text.strip() if answer else self.templates.fill("part_missing", number=str(piece.number), of=str(piece.of))
-            joint = "" if piece.number == piece.of else piece.text[len(piece.text.rstrip()) :] or " "
-            results.append(result + joint)
+            results.append(result + ("" if piece.number == piece.of else joint(piece.text, result)))
             self.scope.hint("token", results[-1])
         self._check_read()
         self._condense("", told="parts_rewritten")
@@ -235,6 +234,12 @@ class Reading:
 
     def _warn(self, text: str) -> None:
         self.scope.warn(f"{self.scope.role}: {text}")
+
+
+def joint(text: str, result: str) -> str:
+    """What stands after the result of a part. A script without spaces may have become one with spaces."""
+    blanks = text[len(text.rstrip()) :]
+    return blanks or (" " if result[-1:].isascii() and not text[-1:].isascii() else "")
 
 
 def _all_gone(error: MmosError) -> bool:
