@@ -68,6 +68,14 @@ def test_a_text_unlike_all_that_was_counted_is_in_doubt_also_after_a_restart() -
     assert Gauge().doubt("m", count(PROSE)) > 0.3 * Gauge().tokens("m", count(PROSE))
 
 
+def test_the_same_count_for_prompts_of_different_lengths_shows_that_a_host_cuts_them() -> None:
+    gauge = Gauge()
+    lengths = [50, 47, 44]
+    assert [gauge.repeats("m", count(PROSE * length), 822) for length in lengths] == [False, False, True]
+    assert not gauge.repeats("m", count(PROSE * 50), 900)
+    assert not any(gauge.repeats("m", count(PROSE * 50), 900) for _ in range(5)), "the same prompt"
+
+
 def test_one_wild_count_does_not_spoil_it() -> None:
     gauge = Gauge()
     learn(gauge, *[(text, len(text) // 3) for text in TEXTS])

@@ -50,3 +50,11 @@ async def test_a_table_after_prose_is_not_suspected_though_it_has_far_fewer_toke
         assert first.estimate > 2000
         assert not answer.document()["warnings"]
         assert not [event for event in await facts(on.app, answer.run, ModelLearned) if event.window]
+
+
+async def test_a_new_host_that_cuts_every_part_of_a_long_text_is_noticed() -> None:
+    text = "\n\n".join(f"{'It rains. ' * (20 + number % 50)}So it was on day {number}." for number in range(120))
+    async with stage({"arbiter": Model.scripted("arbiter", ["NOTHING"], repeat=True)}, orchestration=SMALL) as on:
+        on.host.faults.add("truncate", factor=2.5, model="arbiter")
+        answer = await on.app.run(f"Where does it rain?\n\n{text}")
+        assert [text for text in answer.document()["warnings"] if "so it cuts them" in text]

@@ -81,7 +81,12 @@ def closing_tool(terms: Terms, names: Collection[str], problem: Problem = nothin
     parts = {
         name: {"type": "array", "items": finding, "maxItems": MOST, "description": described[name]} for name in FIELDS if terms.records
     }
-    return taking(spec_of(CONCLUDE, templates.fill("conclude_talk"), required, {**optional, **parts}), templates.fill("taken"), problem, patience=patience)
+    return taking(
+        spec_of(CONCLUDE, templates.fill("conclude_talk"), required, {**optional, **parts}),
+        templates.fill("taken"),
+        problem,
+        patience=patience,
+    )
 
 
 def _descriptions(templates: Templates) -> Mapping[str, str]:

@@ -249,6 +249,12 @@ class Composer:
             self.learn(window=self.limit, asked_window=self.role.window)
         if overflow(reply, self._window):
             self.scope.warn_once(f"{name}: prompt and answer filled the window", "The host may have dropped the beginning of the prompt.")
+        if plan.known is None and self.experience.gauge.repeats(self.role.model, plan.counts, reply.usage.prompt_tokens):
+            tokens = counted(reply.usage.prompt_tokens, "token")
+            self.scope.warn_once(
+                f"{name}: {reply.host} counts the same for prompts of different lengths, so it cuts them",
+                f"It counted {tokens}, although the window is {self._window:,}: `mmos models test {self.role.model}` measures how much it reads.",
+            )
         if rates := self.experience.gauge.learn(self.role.model, plan.counts, reply.usage.prompt_tokens):
             self.learn(rates=rates)
 

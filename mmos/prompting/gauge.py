@@ -34,6 +34,9 @@ NOISE = 0.025
 STRANGE = 3.0
 """A count that is so many times further from the estimate than expected may be an error of the host, so it counts less."""
 
+REPEATED = 3
+"""So many different prompts with the same count show that a host cuts prompts."""
+
 
 @dataclass
 class Fit:
@@ -82,6 +85,8 @@ class Gauge:
     rates: dict[str, Counts] = field(default_factory=dict)
     """By the canonical name of the model."""
     _fits: dict[str, Fit] = field(default_factory=dict)
+    _same: dict[str, tuple[int, list[Counts]]] = field(default_factory=dict)
+    """The last count for each model, and the prompts in a row that had it."""
 
     def of(self, model: str) -> Counts:
         return self.rates.get(canonical(model), USUAL)
@@ -122,6 +127,18 @@ class Gauge:
             fit.heed(counts, min(MOST * usual, max(LEAST * usual, tokens)))
             mean = tokens_of(fit.mean, counts)
         return named(fit.mean) if abs(mean - known) > CHANGE * known else None
+
+    def repeats(self, model: str, counts: Counts, tokens: int) -> bool:
+        """Whether prompts of several lengths had this same count, one after the other, so that their host must have cut them."""
+        name = canonical(model)
+        last, prompts = self._same.get(name, (0, []))
+        if tokens != last or tokens < 4 * SHORTEST:
+            self._same[name] = tokens, [counts]
+            return False
+        prompts = [*prompts[-REPEATED:], counts]
+        self._same[name] = tokens, prompts
+        lengths = [tokens_of(USUAL, prompt) for prompt in prompts]
+        return len(set(prompts)) >= REPEATED and min(lengths) < 0.97 * max(lengths)
 
     def corrected(self, model: str, counts: Counts, tokens: int) -> dict[str, float]:
         """The rates that follow from the count of a host that refused a prompt as too long. They never become smaller by it."""
