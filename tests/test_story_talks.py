@@ -169,6 +169,7 @@ async def test_a_participant_proposes_to_conclude_and_the_arbiter_decides() -> N
     [
         (start(), {"allow_model_to_model": False}, "Use mode mediated"),
         (start("coding", "reasoning", "analysis"), {"max_models_per_conversation": 2}, "At most 2 may take part"),
+        (start("coding", "reasoning", "analysis"), {"max_turns": 2}, "At most 2 may take part"),
         (start("coding", "coding"), {}, "coding is named twice"),
         (start("coding"), {}, "needs two participants"),
         (start(max_turns=13), {}, "Give 2 to 12"),

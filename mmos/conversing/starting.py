@@ -30,7 +30,7 @@ def start_multi_model_conversation(terms: Terms) -> Tool:
 
 def _spec(terms: Terms) -> Spec:
     templates, text, names = terms.templates, {"type": "string"}, list(terms.participants)
-    listed = templates.fill("start_multi_model_conversation.participants", names=", ".join(names), most=str(terms.most_models))
+    listed = templates.fill("start_multi_model_conversation.participants", names=", ".join(names), most=str(terms.most_participants))
     return Spec(
         TOOL,
         templates.fill("start_multi_model_conversation"),
@@ -59,8 +59,8 @@ def check(terms: Terms, arguments: Mapping[str, Any], caller: str) -> None:
         raise ToolError(templates.fill("talk_twice", name=twice))
     if len(names) < 2:
         raise ToolError(templates.fill("talk_alone", names=", ".join(able)))
-    if len(names) > terms.most_models:
-        raise ToolError(templates.fill("talk_too_many", count=str(len(names)), most=str(terms.most_models)))
+    if len(names) > terms.most_participants:
+        raise ToolError(templates.fill("talk_too_many", count=str(len(names)), most=str(terms.most_participants)))
     if most > terms.most_turns or most < len(names):
         raise ToolError(templates.fill("talk_turns", turns=str(most), least=str(len(names)), most=str(terms.most_turns)))
     if arguments["mode"] == "direct" and not terms.direct:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from mmos.context import Context
 from mmos.conversing.deciding import decided
-from mmos.conversing.guards import stopped
+from mmos.conversing.guards import RULES, stopped
 from mmos.conversing.health import found
 from mmos.conversing.knowing import secrets_of, shares
 from mmos.conversing.place import Place
@@ -39,9 +39,19 @@ class Table(Place):
             sent = self._sent(draft)
             self._review_by_rules(sent)
             self._notice()
-            if self.terms.reviews_all and sent.number not in self.talk.reviews:
-                self.scope.record(await reviewed(self, sent))
+            if self.terms.reviews_all:
+                await self._review_by_arbiter(self.said(sent.number))
             return self.said(sent.number)
+
+    async def _review_by_arbiter(self, said: Said) -> None:
+        """Let the arbiter review a message, also what rules left of it: a passage that they cut out hides nothing that stands beside it."""
+        review = said.review
+        if review is None:
+            self.scope.record(await reviewed(self, said.sent))
+        elif (review.by, review.action) == (RULES, "modify"):
+            again = await reviewed(self, replace(said.sent, text=said.text, claims=said.claims))
+            if again.action in ("modify", "drop"):  # otherwise the words that rules left stay as they are
+                self.scope.record(again)
 
     def _sent(self, draft: MessageSent) -> MessageSent:
         """The message in the journal. One from the same lane with the same text is the same message."""

@@ -41,5 +41,10 @@ class Terms:
     records: bool = True
     """Whether the arbiter also says what was found. For a small model this is too much; then rules alone say it."""
 
+    @property
+    def most_participants(self) -> int:
+        """How many may take part: each writes one message at least."""
+        return min(self.most_models, self.most_turns)
+
     def texts_for(self, name: str) -> Templates:
         return self.texts.get(name, self.templates)
