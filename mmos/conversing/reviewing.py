@@ -29,7 +29,8 @@ async def reviewed(place: Place, sent: MessageSent) -> MessageReviewed:
         return _unreviewed(place, sent, error.message)
     made = taken(place.scope, answer.lane, REVIEW)
     if not made:
-        return _unreviewed(place, sent, "the arbiter did not call its tool")
+        called = any((end.lane, end.tool) == (answer.lane, REVIEW) for end in place.scope.view.finished_calls.values())
+        return _unreviewed(place, sent, "the review could not be carried out" if called else "the arbiter did not call its tool")
     return _verdict(sent, made[-1][1], place.terms.arbiter.name)
 
 
