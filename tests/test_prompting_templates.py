@@ -157,6 +157,25 @@ def test_files_that_are_never_read_are_named_with_what_was_meant(tmp_path: Path)
     assert Templates().unused() == Templates(tmp_path / "nowhere").unused() == []
 
 
+def test_texts_that_leave_out_what_they_are_for_are_named(tmp_path: Path) -> None:
+    files = {
+        "brief": "Do it: {{ task }}",
+        "arbiter": "\n",
+        "schema": "{% if tools %}{{ tools }}{% endif %}",
+        "specialist": "Hi.",
+        "shape": "{{ x }}",
+    }
+    for name, text in files.items():
+        (tmp_path / f"{name}.md").write_text(text)
+    (tmp_path / "replies.md").write_text("## part\n{{ request }}\n")
+    assert sorted((Path(problem.where).name, problem.message) for problem in Templates(tmp_path).lacking()) == [
+        ("arbiter.md", "this file has no text, so models read nothing; remove it to use the built-in one"),
+        ("brief.md", "the text 'brief' has no {{ query }}, so models never read what that role asks"),
+        ("replies.md", "the text 'part' has no {{ text }}, so models never read the part"),
+    ]
+    assert Templates().lacking() == Templates(set_of("small")).lacking() == []
+
+
 def test_a_text_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "brief.md").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="cannot be read"):

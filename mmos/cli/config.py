@@ -72,11 +72,11 @@ async def _check(options: Options, *, offline: bool) -> int:
             missed = [] if quiet else await absent(config)
     except ConfigError as error:
         return _print_findings(options, error.problems, ())
-    untrusted = [pending.warning] if pending else []
+    untrusted, texts = [pending.warning] if pending else [], templates_of(config)
     return _print_findings(
         options,
         wrong,
-        (*untrusted, *config.warnings, *checks.doubts(config), *templates_of(config).unused(), *missed),
+        (*untrusted, *config.warnings, *checks.doubts(config), *texts.unused(), *texts.lacking(), *missed),
         config.document.name,
     )
 

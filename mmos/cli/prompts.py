@@ -118,11 +118,10 @@ def list_prompts(options: Options) -> int:
     """
     shelf = Shelf.of(options)
     rows = [shelf.as_dict(name) for name in shelf.templates.described]
-    problems, unused = shelf.templates.problems(), shelf.templates.unused()
+    problems, unused, lacking = shelf.templates.problems(), shelf.templates.unused(), shelf.templates.lacking()
     if options.json:
-        faults = {
-            key: [{"path": p.where, "message": p.message} for p in found] for key, found in (("problems", problems), ("unused", unused))
-        }
+        kinds = {"problems": problems, "unused": unused, "lacking": lacking}
+        faults = {kind: [{"path": p.where, "message": p.message} for p in found] for kind, found in kinds.items()}
         folder = shelf.templates.folder
         print_json({"version": 1, "folder": str(folder) if folder else None, "prompts": rows, "roles": shelf.used(), **faults})
         return 2 if problems else 0
@@ -130,7 +129,7 @@ def list_prompts(options: Options) -> int:
     click.echo()
     table(("ROLE", "PROMPT", "FILE"), ((role, one["prompt"], _file(one)) for role, one in shelf.used().items()))
     levels: tuple[Style, Style] = ("error", "warning")
-    for level, found in zip(levels, (problems, unused), strict=True):
+    for level, found in zip(levels, (problems, [*unused, *lacking]), strict=True):
         for problem in found:
             click.echo(f"{style(level, level)}: {problem}", err=True)
     return 2 if problems else 0

@@ -51,6 +51,14 @@ _WHOLE = (
 SECTIONED = ("system", "replies", "tools")
 """The files that consist of sections."""
 
+_CARRIED = {
+    "brief": ("query",), "digest": ("digest",), "synthesis": ("responses",), "mediation": ("response",), "schema": ("tools",), "file": ("text",),
+    "shape": ("schema",), "diagnose": ("log",), "reinterpretation": ("original",), "preference": ("first", "second"), "offer": ("task",),
+    "judge_answer": ("question", "answer"), "judge_two": ("question", "one", "two"), "revise": ("findings",),
+    "part": ("text",), "part_rewritten": ("text",), "part_followed": ("text",), "parts_read": ("notes",), "summarise": ("text",),
+}  # fmt: skip
+"""What each of these texts is there to tell a model."""
+
 NAMES = (*_WHOLE, *SECTIONED)
 """The names of all files."""
 
@@ -214,6 +222,25 @@ class Templates:
             for name in names
             if not (_is_read(folder, name, self.roles) or name.startswith(".") or name.lower().startswith(_NOTES))
         ]
+
+    def lacking(self) -> list[Problem]:
+        """The user's files without a text, and the user's texts that leave out what they are there to tell."""
+        return [
+            problem for name in self.described if name not in self.given and self.source(name) == "own" for problem in self._lacking(name)
+        ]
+
+    def _lacking(self, name: str) -> Iterator[Problem]:
+        try:
+            text, places = self.text(name), self.places_in(name)
+        except ConfigError:  # a problem
+            return
+        if not text.strip():
+            yield Problem(str(self.path(name)), "", "this file has no text, so models read nothing; remove it to use the built-in one")
+            return
+        for place in _CARRIED.get(name, ()):
+            if place not in places:
+                meaning = self.about(name).places[place]
+                yield Problem(str(self.path(name)), "", f"the text '{name}' has no {{{{ {place} }}}}, so models never read {meaning}")
 
     def _load(self, name: str) -> str:
         above, text = self._body(name)
