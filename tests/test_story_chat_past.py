@@ -111,9 +111,15 @@ async def test_commands_at_a_terminal(tmp_path: Path) -> None:
 
 async def test_commands_in_a_pipe(tmp_path: Path) -> None:
     async with shell(tmp_path, {"arbiter": ["One.", "Two.", "Three."]}) as on:
-        done = await on.mmos("chat", given=b"Do one.\n/undo\nDo two.\n/fork\n/clear\n/clear\nDo three.\n/fork a\x07b\n/fork good name\n")
+        done = await on.mmos(
+            "chat",
+            given=b"Do one.\n/undo\nDo two.\n/thread\n/clear all\n/compact 5\n/fork\n/clear\n/clear\nDo three.\n/fork a\x07b\n/fork good name\n",
+        )
         assert done.out == "One.\nTwo.\nThree.\n"
         assert "Nothing is left of this conversation." in done.err
+        assert ", 1 exchange. Resume it with:" in done.err, "what was taken back does not count"
+        assert "/clear takes no argument" in done.err
+        assert "/compact takes no argument" in done.err
         assert "\x1b" not in done.err + done.out
         assert [said(body) for body in on.on.sent("arbiter")] == [["Do one."], ["Do two."], ["Do three."]]
         assert "The conversation goes on in good name." in done.err

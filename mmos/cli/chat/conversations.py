@@ -97,7 +97,7 @@ async def thread(session: Session, argument: str) -> None:
     elif session.thread is None:
         session.say("This is a new conversation. Nothing has been said yet.")
     else:
-        number = len(await tasks_of(session.app.journal, session.thread))
+        number = sum(not task.withdrawn for task in await tasks_of(session.app.journal, session.thread))
         session.say(f"Thread {session.name or session.thread}, {counted(number, 'exchange')}. Resume it with: {resume_command(session)}")
 
 

@@ -12,8 +12,10 @@ LONGEST = 60
 """Characters of a task that a message repeats."""
 
 
-async def clear(session: Session, argument: str) -> None:  # noqa: ARG001
+async def clear(session: Session, argument: str) -> None:
     """Begin a new conversation. The settings of the session stay, what was attached to the next message goes."""
+    if argument:
+        raise UsageError("/clear takes no argument: it begins a new conversation.", next_step="/thread NAME begins one with a name.")
     kept = session.thread if session.last is not None else None
     goes_back = f"The old one is kept: /thread {session.name or kept} continues it." if kept else ""
     session.begin(None, "")
@@ -21,8 +23,10 @@ async def clear(session: Session, argument: str) -> None:  # noqa: ARG001
     session.say(f"A new conversation begins with your next message. {goes_back}".strip())
 
 
-async def compact(session: Session, argument: str) -> None:  # noqa: ARG001
+async def compact(session: Session, argument: str) -> None:
     """Have the older exchanges summarised now, not only when they no longer fit."""
+    if argument:
+        raise UsageError("/compact takes no argument: it has all exchanges but the newest summarised.")
     from mmos.cli.threads_compact import sentence
 
     if session.thread is None:
