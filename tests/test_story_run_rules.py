@@ -299,6 +299,15 @@ async def test_a_rule_about_turns_makes_the_arbiter_answer() -> None:
         assert "Answer now, without calling a tool.]" in users(bodies[2])
 
 
+async def test_numbers_of_a_rule_are_short() -> None:
+    orchestration = ruled(rule("run.seconds / 3 >= 0 and run.turns == 1", specialist="reasoning"), **OFF)
+    async with stage({"arbiter": [BUILD, "So."], "reasoning": []}, tools=[build], orchestration=orchestration) as on:
+        answer = await on.app.run("Build it.")
+        (met,) = await facts(on.app, answer.run, RuleMet)
+        assert 0 < met.facts["run.seconds"] == float(f"{met.facts['run.seconds']:.6g}")
+        assert f"(run.seconds is {met.facts['run.seconds']}, run.turns is 1)" in users(on.sent("arbiter")[1])
+
+
 async def test_a_rule_names_the_task_and_the_run() -> None:
     roles = {"arbiter": [BUILD, "So."], "reasoning": []}
     condition = "task.type == 'bug_fixing' and run.failures > 0 and 'KeyError' in task.text"

@@ -24,6 +24,8 @@ from mmos.views.run import RunView
 
 MOST_VALUES = 20
 """Parts of a list that the journal keeps of a fact."""
+DIGITS = 6
+"""The most digits of a number that people and models read. The first one that is not 0 begins them, so that a small number does not become 0."""
 ACTIONS = ("specialist", "prefer", "model", "strategy")
 
 
@@ -149,4 +151,6 @@ def run_facts(view: RunView) -> dict[str, Any]:
 def _value(facts: Facts, name: str) -> Any:
     subject, _, attribute = name.partition(".")
     value = facts.get(subject, {}).get(attribute)
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}")
     return [*value[:MOST_VALUES], "…"] if isinstance(value, list) and len(value) > MOST_VALUES else value
