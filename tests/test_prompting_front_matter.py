@@ -24,10 +24,24 @@ def test_comments_say_the_same() -> None:
     assert without_head(text) == without_head(WHOLE) == without_head(f"{WHOLE.partition('Do')[0]}<!-- ours -->\nDo {{{{ task }}}}.\n")
 
 
-@pytest.mark.parametrize("text", ["---\nBe kind.\n---\nDo it.\n", "---\n\n---\n", "Do it.\n---\nuse: x\n---\n", "---\nuse: x\nDo it.\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "---\nBe kind.\n---\nDo it.\n",
+        "---\n\n---\n",
+        "Do it.\n---\nuse: x\n---\n",
+        "---\nuse: x\nDo it.\n",
+        "---\n# Task\n---\n",
+        "---\n- Be kind.\n---\nDo it.\n",
+    ],
+)
 def test_lines_that_are_no_front_matter_stay(text: str) -> None:
     assert without_head(text) == text
     assert list(faults(text, {})) == []
+
+
+def test_front_matter_below_a_comment_does_not_go_to_models_either() -> None:
+    assert without_head("<!-- ours -->\n---\nuse: x\n---\n<!-- more -->\nDo it.\n") == "Do it.\n"
 
 
 def test_whatever_yaml_says_is_read() -> None:

@@ -11,8 +11,9 @@ from mmos.config.wording import perhaps, shown
 KEYS = ("reader", "use", "places", "about", "name", "version", "description")
 """The keys that front matter may have. MMOS reads the first three, and only in the built-in files."""
 
-_FRONT = re.compile(r"\A\s*^---[ \t]*\r?\n(?P<keys>.*?)^---[ \t]*(?:\r?\n\s*|\Z)", re.DOTALL | re.MULTILINE)
-_KEY = re.compile(r"[ \t]*(?:#|$)|[A-Za-z_]\w*:(?:\s|$)")
+_FRONT = re.compile(r"\s*^---[ \t]*\r?\n(?P<keys>.*?)^---[ \t]*(?:\r?\n\s*|\Z)", re.DOTALL | re.MULTILINE)
+_KEY = re.compile(r"[A-Za-z_]\w*:(?:\s|$)")
+_OTHER = re.compile(r"[ \t]*(?:#|$)|[ \t-]")
 _LINE = re.compile(r"(?P<within> {2})?(?P<key>\w+):(?: (?P<value>[^\s'\"#&*!|>%@`{\[\]},?-].*|'.*'))?")
 _COMMENTS = re.compile(r"\A\s*(?:<!--(?P<first>.*?)-->\s*)(?:<!--.*?-->\s*)*", re.DOTALL)
 
@@ -64,13 +65,12 @@ def faults(text: str, places: Mapping[str, str]) -> Iterator[Fault]:
 
 
 def _found(text: str) -> re.Match[str] | None:
-    """The front matter. A text may also begin with a line `---` that is none: then no key follows."""
-    front = _FRONT.match(text)
-    return (
-        front
-        if front and front["keys"].strip() and all(_KEY.match(line) or line[:1] in " \t-" for line in front["keys"].splitlines())
-        else None
-    )
+    """The front matter, also below comments. A text may also begin with a line `---` that is none: then no key follows."""
+    comments = _COMMENTS.match(text)
+    front = _FRONT.match(text, comments.end() if comments else 0)
+    lines = front["keys"].splitlines() if front else []
+    has_keys = any(map(_KEY.match, lines)) and all(_KEY.match(line) or _OTHER.match(line) for line in lines)
+    return front if has_keys else None
 
 
 def _place(keys: str, key: str) -> int:
