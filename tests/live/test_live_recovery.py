@@ -54,7 +54,7 @@ async def test_a_full_window_ends_in_an_answer(server: Talk, tmp_path: Path) -> 
         """Ask the coding specialist."""
         return f"A line about {len(query)} characters that says nothing new.\n" * 860
 
-    async with open_app(configuration(server.url, "arbiter", 8192), state=tmp_path, tools=[code, reason]) as app:
+    async with open_app(configuration(server.url, "arbiter", 12_288), state=tmp_path, tools=[code, reason]) as app:
         answer = await app.run("Merge two sorted lists.")
     assert (answer.status, answer.text) == ("answered", text("arbiter", "final"))
     assert gist(answer) == [("window", "shorten_results", "rules", True)]
