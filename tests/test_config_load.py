@@ -219,6 +219,21 @@ orchestration:
     assert len(from_text(known, "f", {}).warnings) == 1
 
 
+def test_how_to_wake_a_host_without_its_address_is_told():
+    text = """\
+orchestration:
+  servers:
+    a: {url: "http://a:11434", wake_seconds: 5, wake_address: "255.255.255.255:9"}
+    b: {url: "http://b:11434", wake_seconds: 5, wake: "aa:bb:cc:dd:ee:ff"}
+  arbiter: {model: m}
+"""
+    (warning,) = from_text(text, "f", {}).warnings
+    assert (
+        str(warning)
+        == "f:3: orchestration.servers.a.wake_seconds: 'wake_seconds' does nothing without 'wake', the address of the host's network card"
+    )
+
+
 def test_texts_that_a_fact_never_is_are_told():
     text = """\
 orchestration:

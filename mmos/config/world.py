@@ -79,6 +79,9 @@ def _servers(orchestration: Orchestration, document: Document, around: Surroundi
             variable = server.api_key_env if server.api_key_env.isupper() else "the variable named here"
             without = "MMOS cannot use this server without it" if server.kind == "openai" else "MMOS sends requests without a key"
             yield (*place, "api_key_env"), f"{variable} is not set in the environment; {without}"
+        for key in ("wake_seconds", "wake_address") if server.wake is None else ():
+            if getattr(server, key) != Server.model_fields[key].default:  # `config show` writes the default, too
+                yield (*place, key), f"'{key}' does nothing without 'wake', the address of the host's network card"
         if server.kind == "embedded":
             yield from _embedded(place, server, document, around)
         elif server.url != NO_ADDRESS:
