@@ -94,6 +94,7 @@ async def test_who_cannot_quote_what_is_wrong_lets_the_message_pass() -> None:
         assert "fool" not in on.heard("reasoning")[1]
         one = (await facts(on.app, answer.run, MessageReviewed))[0]
         assert (one.action, one.verified) == ("pass", False)
+        assert talk_of(answer)["unverified"] == 1
 
 
 async def test_a_review_that_fails_lets_the_message_pass_with_a_warning() -> None:

@@ -74,6 +74,7 @@ class Talk:
             "id": self.opened.talk, "mode": self.opened.mode, "topic": self.opened.topic, "goal": self.opened.goal,
             "participants": list(self.opened.participants), "messages": len(self.sent),
             "reviews": {DONE[action]: counts[DONE[action]] for action in get_args(events.Action)},
+            "unverified": sum(not review.verified for review in self.reviews.values()),
             "ended": closed.ended if closed else None,
             "verdict": closed.verdict if closed else None,
             "dissent": closed.dissent if closed else None,
