@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from mmos.conversing.health import found
+from mmos.prompting.templates import Templates
 from mmos.talk_events import ALL, MessageReviewed
 from mmos.views.talks import Talk
 from tests.healthy_talks import HEALTHY, LEAK, talk
@@ -18,11 +20,11 @@ def test_nothing_is_noticed_in_a_healthy_talk_at_any_time(name: str) -> None:
     whole = HEALTHY[name]
     for upto in range(1, len(whole.sent) + 1):
         part = Talk(whole.opened, {number: sent for number, sent in whole.sent.items() if number <= upto})
-        assert [(one.what, one.who, one.detail) for one in found(part, shares={"coding": 0.5})] == []
+        assert [(one.what, one.who, one.detail) for one in found(part, Templates(), shares={"coding": 0.5})] == []
 
 
 def noticed(made: Talk, **shares: float) -> dict[str, tuple[str, ...]]:
-    return {one.what: one.who for one in found(made, shares=shares)}
+    return {one.what: one.who for one in found(made, Templates(), shares=shares)}
 
 
 def test_rounds_without_a_new_claim_are_a_stall() -> None:
@@ -114,9 +116,18 @@ def test_a_contradiction_that_nobody_settles_is_noticed(one: str, other: str) ->
     assert noticed(made) == {}
 
 
+def test_a_user_may_write_what_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "replies.md").write_text("## noticed_dominance_words\n{{ name }} wrote {{ share }} of it.\n")
+    long = "The pool leaks sockets because the finalizer of each client holds the buffer of the request until the process ends."
+    lines = [("coding", ALL, 1, "new", f"{long} {number}", (f"Cause {number}.",)) for number in (11, 12, 13)]
+    lines += [("reasoning", ALL, 1, "new", f"Perhaps {number}.", (f"Reason {number}.",)) for number in (21, 22, 23)]
+    details = {one.detail for one in found(talk(LEAK, *lines), Templates(tmp_path)) if one.what == "dominance"}
+    assert details == {"coding wrote 91% of it."}
+
+
 def test_a_window_that_is_nearly_full_is_noticed() -> None:
     made = HEALTHY["two find a cause and a fix"]
-    (one,) = found(made, shares={"coding": 0.85, "reasoning": 0.4})
+    (one,) = found(made, Templates(), shares={"coding": 0.85, "reasoning": 0.4})
     assert (one.what, one.who, one.detail) == ("window", ("coding",), "85% of the window of coding is used")
 
 
@@ -166,9 +177,9 @@ def test_words_that_another_never_wrote_are_noticed() -> None:
 
 def test_a_finding_is_told_once() -> None:
     made = talk(LEAK, ("coding", ALL, 1, "new", "The pool of the service.", ("The pool leaks.",)))
-    made.noticed += found(made, shares={"coding": 0.9})
+    made.noticed += found(made, Templates(), shares={"coding": 0.9})
     assert [one.what for one in made.noticed] == ["window"]
-    assert found(made, shares={"coding": 0.95}) == []
+    assert found(made, Templates(), shares={"coding": 0.95}) == []
 
 
 def test_what_nobody_read_is_not_noticed() -> None:
@@ -196,5 +207,5 @@ def test_a_long_talk_takes_no_long_time() -> None:
         for number in range(60)
     ]
     begin = time.process_time()
-    found(talk(LEAK, *lines))
+    found(talk(LEAK, *lines), Templates())
     assert time.process_time() - begin < 10

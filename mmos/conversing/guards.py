@@ -13,6 +13,7 @@ from mmos.conversing.quoting import invented
 from mmos.conversing.secrets import places_of
 from mmos.diagnosis.masking import MASK, keys
 from mmos.fences import visible
+from mmos.prompting.templates import Templates
 from mmos.talk_events import ALL, MessageReviewed, MessageSent
 from mmos.views.talks import Talk
 
@@ -23,13 +24,6 @@ LEAST_WORDS = 3
 MOST_QUOTED = 200
 
 Reason = Literal["secret", "steers", "poses", "tags", "speaks_for"]
-_REASONS: dict[Reason, str] = {
-    "secret": "It has a secret that its reader was not given. The secret is masked.",
-    "steers": "It tells the arbiter or the others what to do with their instructions. That passage is cut out.",
-    "poses": "It passes for words of the arbiter, of the user, or of MMOS. That passage is cut out.",
-    "tags": "It has tags that begin another turn of the chat. They and what follows are cut out.",
-    "speaks_for": "It quotes {who} with words that {who} did not write. That passage is cut out.",
-}
 _ARBITERS = ("arbiter", "arbitrator", "moderator")
 
 
@@ -40,9 +34,11 @@ class _Fault:
     who: str = ""
 
 
-def stopped(talk: Talk, sent: MessageSent, *, roles: Collection[str], secrets: Collection[str]) -> MessageReviewed | None:
+def stopped(
+    talk: Talk, sent: MessageSent, *, roles: Collection[str], secrets: Collection[str], templates: Templates
+) -> MessageReviewed | None:
     """What the rules do with a message. None: it may go on to the arbiter. `secrets`: texts that its readers were not given."""
-    wrong = _address(talk, sent, roles)
+    wrong = _address(talk, sent, roles, templates)
     if wrong is not None and wrong.action == "drop":
         return wrong
     faults = _faults(talk, sent.text, sent.sender, roles=roles, secrets=secrets)
@@ -50,23 +46,23 @@ def stopped(talk: Talk, sent: MessageSent, *, roles: Collection[str], secrets: C
     if not faults and claims == sent.claims:
         return wrong
     if wrong is not None:
-        return _dropped(sent, f"{wrong.reason} {_reason(faults)}".strip(), _quote(sent.text, faults))
-    return _changed(sent, faults, claims)
+        return _dropped(sent, f"{wrong.reason} {_reason(faults, templates)}".strip(), _quote(sent.text, faults))
+    return _changed(sent, faults, claims, templates)
 
 
-def _address(talk: Talk, sent: MessageSent, roles: Collection[str]) -> MessageReviewed | None:
+def _address(talk: Talk, sent: MessageSent, roles: Collection[str], templates: Templates) -> MessageReviewed | None:
     if sent.to == talk.opened.arbiter and talk.opened.mode == "mediated":
         return None
     if sent.to == ALL or (sent.to in talk.opened.participants and sent.to != sent.sender):
         return None
     if sent.to in roles and sent.to not in (sent.sender, talk.opened.arbiter):
-        return _dropped(sent, f"{sent.to} is not in this conversation, and may not be addressed.")
+        return _dropped(sent, templates.fill("stopped_stranger", name=sent.to))
     reason = (
-        "The arbiter reads every message. So all get it."
+        templates.fill("redirected_arbiter")
         if sent.to == talk.opened.arbiter
-        else "It is addressed to its own sender. So all get it."
+        else templates.fill("redirected_self")
         if sent.to == sent.sender
-        else "Nobody here has this name. So all get it."
+        else templates.fill("redirected_unknown")
     )
     return MessageReviewed(talk.opened.talk, sent.number, "redirect", RULES, reason, to=ALL)
 
@@ -111,12 +107,12 @@ def _words(text: str) -> list[str]:
 # ---------------------------------------------------------------- what becomes of the message
 
 
-def _changed(sent: MessageSent, faults: list[_Fault], claims: tuple[str, ...]) -> MessageReviewed:
+def _changed(sent: MessageSent, faults: list[_Fault], claims: tuple[str, ...], templates: Templates) -> MessageReviewed:
     secret = [fault.place for fault in faults if fault.reason == "secret"]
     others = [fault.place for fault in faults if fault.reason != "secret"]
     places = [place for place in secret if not any(start <= place[0] < end for start, end in others)]
     text = _masked(sent.text, places, others)
-    reason = _reason(faults) or "Some of its claims are not passed on, for what they contain."
+    reason = _reason(faults, templates) or templates.fill("stopped_claims")
     if faults and len(re.findall(r"\w+", text.replace(CUT, "").replace(MASK, ""))) < LEAST_WORDS:
         return _dropped(sent, reason, _quote(sent.text, faults))
     return MessageReviewed(sent.talk, sent.number, "modify", RULES, reason, _quote(sent.text, faults), text, claims=claims)
@@ -134,8 +130,22 @@ def _dropped(sent: MessageSent, reason: str, quote: str = "") -> MessageReviewed
     return MessageReviewed(sent.talk, sent.number, "drop", RULES, reason, quote)
 
 
-def _reason(faults: list[_Fault]) -> str:
-    return " ".join(dict.fromkeys(_REASONS[fault.reason].format(who=fault.who) for fault in faults))
+def _reason(faults: list[_Fault], templates: Templates) -> str:
+    return " ".join(dict.fromkeys(_told(fault, templates) for fault in faults))
+
+
+def _told(fault: _Fault, templates: Templates) -> str:
+    match fault.reason:
+        case "secret":
+            return templates.fill("stopped_secret")
+        case "steers":
+            return templates.fill("stopped_steering")
+        case "poses":
+            return templates.fill("stopped_posing")
+        case "tags":
+            return templates.fill("stopped_tags")
+        case "speaks_for":
+            return templates.fill("stopped_quote", name=fault.who)
 
 
 def _quote(text: str, faults: list[_Fault]) -> str:

@@ -12,6 +12,7 @@ from mmos.conversing.claims import Claim, alike, claims_of, new_claims, stems
 from mmos.conversing.quoting import invented
 from mmos.conversing.record import contradictions
 from mmos.fences import plain
+from mmos.prompting.templates import Templates
 from mmos.talk_events import TalkNoticed
 from mmos.views.talks import Said, Talk
 
@@ -50,15 +51,16 @@ class _Heard:
     """What others read of a talk so far."""
 
     talk: Talk
+    templates: Templates
     said: list[Said]
     claims: Mapping[int, list[Claim]]
     news: Mapping[int, list[Claim]]
     """The claims that nobody made before."""
 
     @classmethod
-    def of(cls, talk: Talk) -> _Heard:
+    def of(cls, talk: Talk, templates: Templates) -> _Heard:
         claims = claims_of(talk)
-        return cls(talk, [one for one in talk.messages if not one.dropped], claims, new_claims(claims))
+        return cls(talk, templates, [one for one in talk.messages if not one.dropped], claims, new_claims(claims))
 
     @property
     def later(self) -> list[Said]:
@@ -66,20 +68,20 @@ class _Heard:
         return [one for one in self.said if one.sent.round]
 
 
-def found(talk: Talk, *, shares: Mapping[str, float] | None = None) -> list[TalkNoticed]:
+def found(talk: Talk, templates: Templates, *, shares: Mapping[str, float] | None = None) -> list[TalkNoticed]:
     """What was not noticed before. `shares`: how much of each participant's window is used."""
-    heard = _Heard.of(talk)
+    heard = _Heard.of(talk, templates)
     known = {(one.what, frozenset(one.who)) for one in talk.noticed}
-    news: list[TalkNoticed] = []
-    for what, rule in _RULES.items():
-        for who, detail in rule(heard):
-            news.append(TalkNoticed(talk.opened.talk, what, who, detail, max(talk.sent, default=0)))
-    news += [
-        TalkNoticed(talk.opened.talk, "window", (who,), f"{share:.0%} of the window of {who} is used", max(talk.sent, default=0))
-        for who, share in (shares or {}).items()
-        if share >= NEARLY_FULL
-    ]
-    return _each_once(news, known)
+    findings = [(what, *finding) for what, rule in _RULES.items() for finding in rule(heard)]
+    findings += [("window", *finding) for finding in _window(heard, shares or {})]
+    newest = max(talk.sent, default=0)
+    return _each_once([TalkNoticed(talk.opened.talk, what, who, detail, newest) for what, who, detail in findings], known)
+
+
+def _window(heard: _Heard, shares: Mapping[str, float]) -> Iterator[Finding]:
+    for who, share in shares.items():
+        if share >= NEARLY_FULL:
+            yield (who,), heard.templates.fill("noticed_window", share=f"{share:.0%}", name=who)
 
 
 def _each_once(news: list[TalkNoticed], known: set[tuple[str, frozenset[str]]]) -> list[TalkNoticed]:
@@ -99,7 +101,7 @@ def _stall(heard: _Heard) -> Iterator[Finding]:
     if len(last) < least or any(one.sent.stance == "agree" for one in last):
         return
     if not any(heard.news[one.number] for one in last):
-        yield tuple(dict.fromkeys(one.sent.sender for one in last)), f"the last {len(last)} messages have no new claim"
+        yield tuple(dict.fromkeys(one.sent.sender for one in last)), heard.templates.fill("noticed_stall", count=str(len(last)))
 
 
 def _ping_pong(heard: _Heard) -> Iterator[Finding]:
@@ -109,7 +111,7 @@ def _ping_pong(heard: _Heard) -> Iterator[Finding]:
         return
     if any(one.sent.stance == "agree" or heard.news[one.number] for one in last):
         return
-    yield tuple(pair), f"{pair[0]} and {pair[1]} answer each other, {PING_PONG} messages without a new claim"
+    yield tuple(pair), heard.templates.fill("noticed_ping_pong", one=pair[0], other=pair[1], count=str(PING_PONG))
 
 
 def _repetition(heard: _Heard) -> Iterator[Finding]:
@@ -119,7 +121,8 @@ def _repetition(heard: _Heard) -> Iterator[Finding]:
             (before for before in earlier if _runs_in(one.sent.text, before.sent.text) >= REPEATED and not heard.news[one.number]), None
         )
         if same is not None:
-            yield (one.sent.sender,), f"message {one.number} of {one.sent.sender} repeats its message {same.number}"
+            who, number, earlier_one = one.sent.sender, str(one.number), str(same.number)
+            yield (who,), heard.templates.fill("noticed_repetition", number=number, name=who, earlier=earlier_one)
 
 
 # ---------------------------------------------------------------- who says it
@@ -133,11 +136,18 @@ def _dominance(heard: _Heard) -> Iterator[Finding]:
         messages[one.sent.sender] += 1
         words[one.sent.sender] += len(_WORD.findall(_NO_PROSE.sub(" ", one.sent.text)))
     fair = 1 / len(heard.talk.opened.participants)
-    for counts, most, of in ((messages, DOMINANT, "messages"), (words, DOMINANT_WORDS, "words")):
-        for name, count in counts.most_common(1):
-            share = count / max(1, counts.total())
-            if share > most and share > 1.4 * fair:
-                yield (name,), f"{share:.0%} of the {of} are of {name}"
+    for name, share in _leading(messages, max(DOMINANT, 1.4 * fair)):
+        yield (name,), heard.templates.fill("noticed_dominance", share=share, name=name)
+    for name, share in _leading(words, max(DOMINANT_WORDS, 1.4 * fair)):
+        yield (name,), heard.templates.fill("noticed_dominance_words", share=share, name=name)
+
+
+def _leading(counts: Counter[str], most: float) -> Iterator[tuple[str, str]]:
+    """Who has more than this share of all, and which share."""
+    for name, count in counts.most_common(1):
+        share = count / max(1, counts.total())
+        if share > most:
+            yield name, f"{share:.0%}"
 
 
 def _copy(heard: _Heard) -> Iterator[Finding]:
@@ -146,10 +156,8 @@ def _copy(heard: _Heard) -> Iterator[Finding]:
             continue
         for before in heard.said[:index]:
             if before.reaches(one.sent.sender) and _runs_in(one.sent.text, before.text) >= COPIED:
-                yield (
-                    (one.sent.sender, before.sent.sender),
-                    f"message {one.number} of {one.sent.sender} copies message {before.number} of {before.sent.sender}",
-                )
+                who, number, copied = (one.sent.sender, before.sent.sender), str(one.number), str(before.number)
+                yield who, heard.templates.fill("noticed_copy", number=number, name=who[0], earlier=copied, other=who[1])
                 break
 
 
@@ -165,14 +173,15 @@ def _early_agreement(heard: _Heard) -> Iterator[Finding]:
         ]
         given_up = [claim for one in blind for claim in heard.claims[one.number] if not any(alike(claim, other) for other in others)]
         if others and 2 * len(given_up) > sum(len(heard.claims[one.number]) for one in blind):
-            yield (name,), f"{name} agrees at once, and does not say why it gives up its own first answer"
+            yield (name,), heard.templates.fill("noticed_early_agreement", name=name)
 
 
 def _impersonation(heard: _Heard) -> Iterator[Finding]:
     for one in heard.talk.messages:
         for who, (start, end) in invented(one.sent.text, heard.talk, one.sent.sender, heard.talk.opened.participants):
             words = " ".join(one.sent.text[start:end].split())[:80]
-            yield (one.sent.sender, who), f"message {one.number} of {one.sent.sender} quotes {who}, who did not write that: {words}"
+            detail = heard.templates.fill("noticed_impersonation", number=str(one.number), name=one.sent.sender, other=who, words=words)
+            yield (one.sent.sender, who), detail
 
 
 # ---------------------------------------------------------------- what it is about
@@ -188,7 +197,7 @@ def _drift(heard: _Heard) -> Iterator[Finding]:
         words = stems(f"{one.text} {' '.join(one.claims)}")
         if not words or words & question or len(words & answers) > NEAR * len(words):
             return
-    yield tuple(dict.fromkeys(one.sent.sender for one in last)), f"the last {LEAST_DRIFTED} messages have no word of the question"
+    yield tuple(dict.fromkeys(one.sent.sender for one in last)), heard.templates.fill("noticed_drift", count=str(LEAST_DRIFTED))
 
 
 def _contradiction(heard: _Heard) -> Iterator[Finding]:
@@ -204,7 +213,8 @@ def _contradiction(heard: _Heard) -> Iterator[Finding]:
         claims = [claim for a in after for claim in heard.claims[a.number]]
         taken = any(alike(claim, mine) for claim in claims for mine, side in ((one, other.who), (other, one.who)) if claim.who == side)
         if not taken:
-            yield tuple(sorted(sides)), f"{one.who}: {one.text} {other.who}: {other.text}"
+            detail = heard.templates.fill("noticed_contradiction", one=one.who, claim=one.text, other=other.who, opposite=other.text)
+            yield tuple(sorted(sides)), detail
 
 
 # ---------------------------------------------------------------- words

@@ -69,11 +69,12 @@ class Table(Place):
             self.scope.record(review)
 
     def _by_rules(self, sent: MessageSent) -> MessageReviewed | None:
-        return stopped(self.talk, sent, roles=self.terms.participants, secrets=secrets_of(self, sent.sender, sent.lane))
+        secrets = secrets_of(self, sent.sender, sent.lane)
+        return stopped(self.talk, sent, roles=self.terms.participants, secrets=secrets, templates=self.terms.templates)
 
     def _notice(self) -> None:
         """Record what rules find in the talk. Who is asked next reads it."""
-        for finding in found(self.talk, shares=shares(self)):
+        for finding in found(self.talk, self.terms.templates, shares=shares(self)):
             self.scope.record(finding)
 
     async def propose(self, by: str, verdict: str, reasons: Iterable[str] = (), dissent: str = "") -> ConclusionProposed:
