@@ -31,8 +31,9 @@ ELSEWHERE = {
     "toolbox.py": "tells the author of a tool what its function does not take or give",
 }
 """Where texts stay in the code, and why. docs/prompts.md says so, too."""
-WORDLESS = ("conversing/guards.py", "conversing/health.py")
-"""Modules that make texts for models step by step, so that no single call shows where a text goes. They have no words at all."""
+WORDLESS = ("conversing/guards.py", "conversing/health.py", "participant/summarising.py")
+"""Modules that make texts for models step by step, so that no single call shows where a text goes. They have no words at all, but for people."""
+TO_PEOPLE = ("warn", "NoAnswer")
 
 
 def words_in(path: Path) -> Iterator[str]:
@@ -51,10 +52,11 @@ def _is_prose(node: ast.expr) -> bool:
 
 
 def any_words(code: str) -> list[str]:
-    """The texts of a module with several words or a capital. Docstrings and regular expressions do not count."""
+    """The texts of a module with several words or a capital. Docstrings, regular expressions and texts for people do not count."""
     tree = ast.parse(code)
     apart: list[ast.AST] = [node for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)]
-    apart += [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("re.")]
+    calls = [(node, ast.unparse(node.func)) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    apart += [node for node, called in calls if called.startswith("re.") or called.rpartition(".")[2] in TO_PEOPLE]
     left_out = {id(part) for node in apart for part in ast.walk(node)}
     texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in left_out]
     return [text for text in texts if isinstance(text, str) and re.search(r"\w\W* \W*\w|\b[A-Z][a-z]|[a-z]{3} ", text)]

@@ -53,14 +53,14 @@ async def summarise(excess: Excess) -> bool:
 
 async def summary_of(excess: Excess, exchanges: int) -> HistorySummarised:
     """A summary of the oldest exchanges, with what the user said in them."""
-    lane, history, before = excess.lane, excess.lane.history, excess.length()
+    lane, history, before, templates = excess.lane, excess.lane.history, excess.length(), excess.composer.member.templates
     text, by = await _written(excess, exchanges)
     past, scope = excess.composer.experience.scale.past, excess.composer.scope
     gone = excess.tokens(past(lane, history.skipped)) - excess.tokens(past(lane, exchanges))
     if history.summary is not None:  # the new one stands for it, too
         gone += excess.tokens(count_message(history.summary))
-    artifact = scope.keep("", transcript(history, history.summarised, exchanges))
-    event = placed(history, exchanges, text, artifact, excess.composer.member.templates, excess.space.window)
+    artifact = scope.keep("", transcript(history, history.summarised, exchanges, templates))
+    event = placed(history, exchanges, text, artifact, templates, excess.space.window)
     after = max(1, int(before - gone + excess.tokens(count(event.text))))
     return replace(event, role=scope.role, by=by, before=before, after=after)
 
@@ -78,17 +78,17 @@ def _how_many(excess: Excess) -> int:
 
 async def _written(excess: Excess, exchanges: int) -> tuple[str, str]:
     """A summary of the oldest exchanges, and the model that wrote it."""
-    composer, room, history = excess.composer, excess.room, excess.lane.history
+    composer, room, history, templates = excess.composer, excess.room, excess.lane.history, excess.composer.member.templates
     writer = next((room.cast[name].role for name in WRITERS if name in room.cast), composer.role)
     words = min(MOST_WORDS, max(60, int(excess.space.window * WORDS_SHARE)))
-    text = transcript(history, history.summarised, exchanges)
+    text = transcript(history, history.summarised, exchanges, templates)
     if history.summary is not None:
         text = f"{history.summary.content}\n\n{text}"
-    text = shorter(text, int(composer.experience.window(writer.model, writer.window) * READ_SHARE))
-    message = Message("user", composer.member.templates.fill("summarise", words=str(words), text=text))
+    text = shorter(text, int(composer.experience.window(writer.model, writer.window) * READ_SHARE), templates)
+    message = Message("user", templates.fill("summarise", words=str(words), text=text))
     question = Question(_participant(writer, words), message, f"{SUMMARY}-{exchanges}", named=True, memory="none")
     answer = await room.ask(composer.scope.bind(depth=0), question, call=SUMMARY)
-    summary = shorter(answer.text.strip(), words * 12)
+    summary = shorter(answer.text.strip(), words * 12, templates)
     if not summary:
         raise NoAnswer(f"{writer.model} wrote an empty summary.")
     return summary, writer.model
@@ -105,7 +105,7 @@ def _participant(writer: Role, words: int) -> Participant:
 def placed(history: History, exchanges: int, summary: str, artifact: str, templates: Templates, window: int) -> HistorySummarised:
     """The text that stands in the place of the oldest exchanges, and how many messages of the user it does not have word for word."""
     asked = [history.messages[start].content for start in history.starts[:exchanges]]
-    words, shortened = quoted(asked, int(window * QUOTED_SHARE))
+    words, shortened = quoted(asked, int(window * QUOTED_SHARE), templates)
     references = [*history.artifacts, artifact]
     text = templates.fill("summary", exchanges=counted(exchanges, "exchange"), artifact=", ".join(references), summary=summary, words=words)
     return HistorySummarised("", exchanges=exchanges, text=text, artifact=artifact, shortened=shortened)
@@ -114,44 +114,59 @@ def placed(history: History, exchanges: int, summary: str, artifact: str, templa
 # ---------------------------------------------------------------- the exchanges as a text
 
 
-def transcript(history: History, first: int, end: int) -> str:
+def transcript(history: History, first: int, end: int, templates: Templates) -> str:
     """The exchanges from `first` up to `end`, as a text."""
-    return "\n\n".join(_line(message) for message in history.messages[history.place(first) : history.place(end)])
+    return "\n\n".join(_line(message, templates) for message in history.messages[history.place(first) : history.place(end)])
 
 
-def _line(message: Message) -> str:
-    calls = [f"{call.name} {orjson.dumps(call.arguments).decode()}" for call in message.calls]
-    who = {"user": "Asked", "assistant": "Answered", "tool": f"Result of {message.tool_name}"}.get(message.role, message.role)
-    return "\n".join(filter(None, (f"{who}: {message.content}" if message.content else "", *(f"Called: {call}" for call in calls))))
+def _line(message: Message, templates: Templates) -> str:
+    said = f"{_opening(message, templates)} {message.content}" if message.content else ""
+    calls = (f"{call.name} {orjson.dumps(call.arguments).decode()}" for call in message.calls)
+    return "\n".join(filter(None, (said, *(templates.fill("summarised_call", call=call) for call in calls))))
 
 
-def shorter(text: str, most: int) -> str:
+def _opening(message: Message, templates: Templates) -> str:
+    """What stands before the words of a message."""
+    match message.role:
+        case "user":
+            return templates.fill("summarised_question")
+        case "assistant":
+            return templates.fill("summarised_answer")
+        case "tool":
+            return templates.fill("summarised_result", tool=message.tool_name)
+        case _:
+            return f"{message.role}:"
+
+
+def shorter(text: str, most: int, templates: Templates) -> str:
     """The text, if need be without its middle."""
     if len(text) <= most:
         return text
     head = most * 2 // 3
-    return f"{text[:head]}\n[… {len(text) - most:,} characters …]\n{text[len(text) - (most - head) :]}"
+    middle = templates.fill("summarised_middle", characters=f"{len(text) - most:,}")
+    return f"{text[:head]}\n{middle}\n{text[len(text) - (most - head) :]}"
 
 
-def quoted(messages: Sequence[str], most: int) -> tuple[str, int]:
+def quoted(messages: Sequence[str], most: int, templates: Templates) -> tuple[str, int]:
     """The messages word for word, one after the other, and how many are not whole. The longest are shortened first. The first one stays: it often says what all is about."""
     for length in QUOTATIONS:
-        texts = [_quotation(message, length) for message in messages]
+        texts = [_quotation(message, length, templates) for message in messages]
         if sum(map(len, texts)) <= most:
             break
     whole = sum(len(message) <= length for message in messages)
     first, *rest = texts or [""]
     kept = _newest(rest, most - len(first))
     gap = len(rest) - len(kept)
-    lines = [f"1. {first}", *([f"[{counted(gap, 'message')}: only in the reference]"] if gap else [])]
+    lines = [f"1. {first}", *([templates.fill("summary_left_out", messages=counted(gap, "message"))] if gap else [])]
     return "\n".join(lines + [f"{number}. {text}" for number, text in enumerate(kept, gap + 2)]), max(len(messages) - whole, gap)
 
 
-def _quotation(message: str, length: int) -> str:
+def _quotation(message: str, length: int, templates: Templates) -> str:
     if len(message) <= length:
         return message
     head = length * 2 // 3
-    return f"{message[:head]} … {message[len(message) - (length - head) :]} [{len(message):,} characters]"
+    size = templates.fill("summary_shortened", characters=f"{len(message):,}")
+    return f"{message[:head]} … {message[len(message) - (length - head) :]} {size}"
 
 
 def _newest(texts: Sequence[str], most: int) -> list[str]:
