@@ -52,7 +52,7 @@ async def test_a_full_window_ends_in_an_answer(server: Talk, tmp_path: Path) -> 
     @mmos.tool(name="consult_coding_specialist", after_crash="repeat")
     def code(query: str) -> str:
         """Ask the coding specialist."""
-        return f"A line about {len(query)} characters that says nothing new.\n" * 860
+        return f"A line about {len(query)} characters that says nothing new.\n" * 980
 
     async with open_app(configuration(server.url, "arbiter", 12_288), state=tmp_path, tools=[code, reason]) as app:
         answer = await app.run("Merge two sorted lists.")
