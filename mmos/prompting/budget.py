@@ -84,5 +84,9 @@ def _count_message(message: Message) -> Counts:
 
 
 def weigh(message: Message) -> float:
-    """The estimate for one message, without knowledge of the model."""
+    """The estimate for one message, without knowledge of the model. The message keeps it: each turn weighs the whole thread."""
+    return message.form("weight", _weigh)
+
+
+def _weigh(message: Message) -> float:
     return tokens_of(USUAL, count_message(message))
