@@ -10,10 +10,11 @@ from typing import TypeVar
 from mmos.chunk_events import PartFailed, PartsJoined, TaskCondensed
 from mmos.chunking.notes import Note, groups_of, useful, weight_of, written
 from mmos.chunking.plan import Piece, Plan
-from mmos.context import PASS_ON, Answer, Participant, Question
+from mmos.context import PASS_ON, Answer, Question
 from mmos.errors import HostError, MmosError, NoAnswer, NoHost, ToolError
 from mmos.fences import Fenced, fenced
 from mmos.messages import Message
+from mmos.participant.cast import in_other_words
 from mmos.participant.loop import Exchange
 from mmos.prompting.budget import estimate
 from mmos.prompting.templates import Templates
@@ -196,11 +197,8 @@ class Reading:
         most = int(self.plan.tokens(self.plan.sizes.note)) if self.plan.divided.way == "mapped" else role.window
         limit = role.options.get("num_predict")
         options = {**role.options, "num_predict": min(most, limit) if isinstance(limit, int) and limit > 0 else most}
-        others = tuple(other.model for other in member.others if other.window == role.window)
-        who = Participant(
-            role.name, role.model, self.templates.fill("part_reader"), role.servers, (), options, role.window, role.channel, role.think,
-            role.keep_alive, role.timeout, others,
-        )  # fmt: skip
+        others = [other for other in member.others if other.window == role.window]
+        who = replace(in_other_words(role, self.templates.fill("part_reader"), others), options=options)
         question = Question(who, Message("user", text), key, named=True, memory="none", tools=())
         scope = self.scope.bind(limits=replace(self.scope.limits, depth=max(self.scope.limits.depth, self.scope.depth + 1)))
         return await self.exchange.room.ask(scope, question, call=DIVISION)

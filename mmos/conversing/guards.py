@@ -57,13 +57,10 @@ def _address(talk: Talk, sent: MessageSent, roles: Collection[str], templates: T
         return None
     if sent.to in roles and sent.to not in (sent.sender, talk.opened.arbiter):
         return _dropped(sent, templates.fill("stopped_stranger", name=sent.to))
-    reason = (
-        templates.fill("redirected_arbiter")
-        if sent.to == talk.opened.arbiter
-        else templates.fill("redirected_self")
-        if sent.to == sent.sender
-        else templates.fill("redirected_unknown")
-    )
+    if sent.to == talk.opened.arbiter:
+        reason = templates.fill("redirected_arbiter")
+    else:
+        reason = templates.fill("redirected_self") if sent.to == sent.sender else templates.fill("redirected_unknown")
     return MessageReviewed(talk.opened.talk, sent.number, "redirect", RULES, reason, to=ALL)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from mmos.calls.channels import TOOLS, Channel, SchemaChannel, ShapedChannel, ToolsChannel
 from mmos.calls.spec import encode_offer
 from mmos.calls.tool_choice import AUTO, ToolChoice
-from mmos.context import Answer, Question
+from mmos.context import Answer, Participant, Question
 from mmos.messages import Message
 from mmos.prompting.attachments import wording_of
 from mmos.prompting.frame import Frame
@@ -165,6 +165,14 @@ class Member:
             tokens=tokens,
             none=texts.fill("no_tools"),
         )
+
+
+def in_other_words(role: Role, system: str, others: Iterable[Role] = ()) -> Participant:
+    """A participant that works as a role does, with another system text and without its tools. `others`: the role with other models."""
+    return Participant(
+        role.name, role.model, system, role.servers, (), role.options, role.window, role.channel, role.think, role.keep_alive,
+        role.timeout, tuple(other.model for other in others),
+    )  # fmt: skip
 
 
 Cast = Mapping[str, Member]
