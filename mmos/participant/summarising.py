@@ -54,12 +54,13 @@ async def summarise(excess: Excess) -> bool:
 async def summary_of(excess: Excess, exchanges: int) -> HistorySummarised:
     """A summary of the oldest exchanges, with what the user said in them."""
     lane, history, before, templates = excess.lane, excess.lane.history, excess.length(), excess.composer.member.templates
-    text, by = await _written(excess, exchanges)
+    whole = transcript(history, history.summarised, exchanges, templates)
+    text, by = await _written(excess, whole, exchanges)
     past, scope = excess.composer.experience.scale.past, excess.composer.scope
     gone = excess.tokens(past(lane, history.skipped)) - excess.tokens(past(lane, exchanges))
     if history.summary is not None:  # the new one stands for it, too
         gone += excess.tokens(count_message(history.summary))
-    artifact = scope.keep("", transcript(history, history.summarised, exchanges, templates))
+    artifact = scope.keep("", whole)
     event = placed(history, exchanges, text, artifact, templates, excess.space.window)
     after = max(1, int(before - gone + excess.tokens(count(event.text))))
     return replace(event, role=scope.role, by=by, before=before, after=after)
@@ -76,14 +77,12 @@ def _how_many(excess: Excess) -> int:
     )
 
 
-async def _written(excess: Excess, exchanges: int) -> tuple[str, str]:
-    """A summary of the oldest exchanges, and the model that wrote it."""
+async def _written(excess: Excess, whole: str, exchanges: int) -> tuple[str, str]:
+    """A summary of the oldest exchanges, and the model that wrote it. `whole`: what was said in those without a summary."""
     composer, room, history, templates = excess.composer, excess.room, excess.lane.history, excess.composer.member.templates
     writer = next((room.cast[name].role for name in WRITERS if name in room.cast), composer.role)
     words = min(MOST_WORDS, max(60, int(excess.space.window * WORDS_SHARE)))
-    text = transcript(history, history.summarised, exchanges, templates)
-    if history.summary is not None:
-        text = f"{history.summary.content}\n\n{text}"
+    text = whole if history.summary is None else f"{history.summary.content}\n\n{whole}"
     text = shorter(text, int(composer.experience.window(writer.model, writer.window) * READ_SHARE), templates)
     message = Message("user", templates.fill("summarise", words=str(words), text=text))
     question = Question(_participant(writer, words), message, f"{SUMMARY}-{exchanges}", named=True, memory="none")
