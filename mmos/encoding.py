@@ -38,6 +38,9 @@ _NESTED: dict[str, Callable[[Any], Any]] = {
     "participants": tuple,
     "claims": tuple,
     "shown": tuple,
+    "members": tuple,
+    "models": tuple,
+    "between": tuple,
     "who": lambda value: tuple(value) if isinstance(value, list) else value,
 }
 

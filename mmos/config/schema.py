@@ -11,6 +11,7 @@ from mmos.config.conversation_schema import Conversation
 from mmos.config.defaults_schema import Defaults
 from mmos.config.instruction_schema import Instructions
 from mmos.config.models_schema import Model, ModelKey
+from mmos.config.patterns_schema import Pattern, PatternName
 from mmos.config.phase_schema import PhaseEntry
 from mmos.config.quality_schema import Quality
 from mmos.config.routing_schema import Routing
@@ -355,6 +356,7 @@ class Orchestration(Section):
     recovery: Recovery = _filled(Recovery, "What a run does about failures.")
     defaults: Defaults = _filled(Defaults, "What holds for each run that does not say otherwise.")
     models: dict[ModelKey, Model] = Field(default={}, description="What is known of models. A role may name a model by its key here.")
+    patterns: dict[PatternName, Pattern] = Field(default={}, description="Ready forms, by name, in which several models work on one task.")
     selection: Selection = _filled(Selection, "How the strategy intelligent chooses among roles and models.")
     quality: Quality = _filled(Quality, "When a model judges the answers, and which one.")
     cache: Cache = _filled(Cache, "Whether MMOS keeps the answers of models.")

@@ -25,6 +25,7 @@ from mmos.events import (
     Status,
 )
 from mmos.messages import Message, ToolCall
+from mmos.pattern_events import PatternAnswered
 from mmos.quality_events import AnswerRevised
 from mmos.recovery_events import AnswerRestated, ResultsShortened, RolledBack
 from mmos.views.forking import retold, turns
@@ -303,7 +304,7 @@ def _condense(lane: Lane, event: TaskCondensed) -> None:
     lane.messages = [event.message, *lane.messages[1:]]
 
 
-def _join(lane: Lane, event: PartsJoined) -> None:
+def _join(lane: Lane, event: PartsJoined | PatternAnswered) -> None:
     lane.messages.append(event.message)
 
 
@@ -339,6 +340,7 @@ _OF_LANES: dict[type[Event], Callable[[Lane, Any], None]] = {
     AnswerRevised: _revise,
     TaskCondensed: _condense,
     PartsJoined: _join,
+    PatternAnswered: _join,
     LaneClosed: _close,
 }
 """What changes a lane. There are many events, so each finds its function at once."""

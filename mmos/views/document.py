@@ -69,7 +69,7 @@ def document(view: RunView) -> dict[str, Any]:
         "route": route(view.route, view.rules),
         "conversations": view.talks.documents(),
         "answered_by": None if view.answer is None else view.answered_by,
-        "divided": view.divisions.documents(),
+        "divided": view.divisions.documents(), "patterns": view.patterns.documents(),
     }  # fmt: skip
 
 
