@@ -21,6 +21,9 @@ from mmos.scope import Scope
 from mmos.threads import on_thread
 from mmos.views.run import REFERENCE
 
+PATTERN = "pattern:"
+"""So begins the name of a pattern where it stands in place of a model."""
+
 _KEY = re.compile(r"[^/\s\x00-\x1f\x7f]{1,80}")
 
 _MEMORY = re.compile(r"thread|none|(?:conversation|lane):\S{1,2000}")
@@ -143,6 +146,11 @@ class Participant:
     """Seconds until its answer is too late."""
     others: tuple[str, ...] = ()
     """Models that answer when no host can serve `model`, in this order."""
+
+    @property
+    def pattern(self) -> str:
+        """The pattern that answers, if `model` is `pattern:NAME`."""
+        return self.model.removeprefix(PATTERN) if self.model.startswith(PATTERN) else ""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from mmos.app.routing import Routed, Router, unheeded
 from mmos.app.shortening import Shortening
 from mmos.app.sight import check_sight
 from mmos.app.stream import Stream
+from mmos.app.surrounding import judging_for, standing_for
 from mmos.app.terms import check_text
 from mmos.app.unserved import RollCall, UnservedRoles
 from mmos.calls.shape import Shape
@@ -44,7 +45,7 @@ from mmos.participant.cast import Cast
 from mmos.participant.experience import Experience
 from mmos.participant.foresight import Foresight
 from mmos.participant.ladder import Ladder
-from mmos.participant.loop import Judging, Participants
+from mmos.participant.loop import Participants
 from mmos.participant.models import wrap
 from mmos.participant.questions import Desk
 from mmos.participant.rationing import Rationed, quotas_of
@@ -348,18 +349,10 @@ class App(Records, Explaining, Knowing, Comparing, Classifying, Shortening):
         degrade = self.config.orchestration.fleet.degrade
         return Participants(
             self._models, cast, desk, self._experience, self.tools, window, ladder, self.templates, shape, degrade, self.foresight,
-            wiring.recovery_of(self.config, self.templates), self._judging(options), self.config.orchestration.models,
+            wiring.recovery_of(self.config, self.templates), judging_for(self, options), self.config.orchestration.models,
             LazyDividing(self.fleet),
-            rules=self._router.ruling(options),
+            standing_for(options, self.config, self.templates), self._router.ruling(options),
         )  # fmt: skip
-
-    def _judging(self, options: RunOptions) -> Judging | None:
-        """What validates the answer. None: nobody wants that."""
-        if not wiring.is_validated(self.config, options.wants_validation):
-            return None
-        from mmos.app.validation import judging_of  # most runs need none of it
-
-        return judging_of(self, options)
 
     async def _present(self, options: Mapping[str, Any]) -> Present:
         """What a run with these options would have today."""

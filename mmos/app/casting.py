@@ -29,6 +29,7 @@ def cast_key(options: RunOptions) -> tuple[Any, ...]:
         options.system,
         options.role_only,
         options.model,
+        repr(options.pattern),
         options.gpu,
         options.is_model_alone,
         options.consult,
@@ -39,8 +40,12 @@ def cast_key(options: RunOptions) -> tuple[Any, ...]:
 
 def cast_for(options: RunOptions, config: Config, tools: Toolbox, templates: Templates, logs: Logs) -> Cast:
     """The cast of a run with these options. `logs`: those that a role that explains failures may look into."""
-    if options.model:
-        cast: Cast = wiring.model_alone(config, options.model, options.system, options.sampling, templates, gpu=options.gpu)
+    if options.pattern:
+        from mmos.app.patterns import cast_of_pattern  # few runs have one
+
+        cast: Cast = cast_of_pattern(options, config, tools, templates)
+    elif options.model:
+        cast = wiring.model_alone(config, options.model, options.system, options.sampling, templates, gpu=options.gpu)
     else:
         roles = _reminded(wiring.roles_of(config, options.roles, options.sampling, gpu=options.gpu), options, tools)
         if options.role_only == wiring.DIAGNOSIS:

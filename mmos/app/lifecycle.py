@@ -20,6 +20,7 @@ from mmos.app.wiring import MODEL
 from mmos.calls.shape import Shape
 from mmos.config.routing_schema import Answering
 from mmos.config.schema import Strategy
+from mmos.context import PATTERN
 from mmos.errors import HostError, LimitReached, MmosError, QuestionOpen, StateError, UsageError
 from mmos.events import ArtifactKept, Reason, RunFinished, Status
 from mmos.logs import logger
@@ -99,6 +100,10 @@ class RunOptions:
     stand_ins: Sequence[str] | None = None
     """Roles whose models answer, in this order, when no host can serve the model that should answer."""
 
+    pattern: str | Mapping[str, Any] | None = None
+    """A pattern answers: the name of one, or a pattern by the keys of the configuration, like
+    `{"pattern": "ensemble", "models": ["qwen2.5:14b", "llama3.1:8b@ollama02"]}`. `model="pattern:NAME"` means the same as its name here."""
+
     mistakes: Mapping[str, Sequence[str]] | None = None
     """The mistakes of models that their prompts name. None: those that MMOS finds in the journal, if `tell_mistakes` of the configuration
     says so. `{}` names none."""
@@ -108,6 +113,11 @@ class RunOptions:
             object.__setattr__(self, spec.name, valid(spec.name, getattr(self, spec.name)))
         for name in ("system", "role_only", "model", "consult"):
             object.__setattr__(self, name, clean(getattr(self, name) or ""))  # as a command line gives it
+        if self.model.startswith(PATTERN):
+            object.__setattr__(self, "pattern", self.pattern or self.model.removeprefix(PATTERN))
+            object.__setattr__(self, "model", "")
+        if self.pattern and (self.model or self.role_only):
+            raise UsageError("A pattern answers, but a model or a role is set, too.", next_step="Leave one of them out.")
         if self.model and (self.role_only or self.roles):
             raise UsageError(
                 f"`model` asks {self.model} without any role, but a role is set, too.", next_step="Use either a model or roles."
@@ -133,7 +143,7 @@ class RunOptions:
     @property
     def is_model_alone(self) -> bool:
         """Whether a model answers without a role."""
-        return bool(self.model) or (self.strategy == "single" and not self.role_only)
+        return bool(self.model or self.pattern) or (self.strategy == "single" and not self.role_only)
 
     def as_facts(self) -> dict[str, Any]:
         """Only the options that are set."""

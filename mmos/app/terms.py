@@ -24,6 +24,7 @@ _RULES: dict[str, Any] = {
     "schema": Annotated[dict[str, Any], allowed("a JSON Schema, as a mapping")],
     "role_only": Annotated[str, allowed("the name of a role")],
     "model": Annotated[str, AfterValidator(check_model), allowed("the name of a model, or MODEL@HOST")],
+    "pattern": Annotated[str | dict[str, Any], allowed("the name of a pattern, or its keys as a mapping")],
     "stand_ins": Annotated[_Words, allowed("names of roles")],
     "consult": Annotated[str, allowed("the name of a role")],
     "gpu": GpuIndex,

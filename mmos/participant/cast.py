@@ -42,6 +42,11 @@ class Role(Protocol):
     @property
     def timeout(self) -> float | None: ...
     @property
+    def pattern(self) -> str:
+        """The pattern that answers in place of its model, or advises it. Empty: its model answers."""
+        ...
+
+    @property
     def system(self) -> str | None:
         """What the configuration adds to the system text."""
         ...
@@ -61,6 +66,7 @@ class PlainRole:
     keep_alive: str | float | None
     timeout: float | None
     system: str | None = None
+    pattern: str = ""
 
 
 def _no_limit(_model: str) -> None:

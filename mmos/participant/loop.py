@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from typing import Any, Protocol
+from typing import Any
 
 from mmos.calls.shape import Shape
 from mmos.config.model_keys import Entries, Named, named
@@ -35,6 +35,7 @@ from mmos.participant.ladder import Ladder
 from mmos.participant.models import Models
 from mmos.participant.questions import Desk
 from mmos.participant.ruled import member_now, must_now
+from mmos.participant.surroundings import Dividing, Judging, Recovery, Rules, Standing
 from mmos.participant.turn import Turn
 from mmos.prompting.templates import Templates
 from mmos.scope import Scope
@@ -45,33 +46,6 @@ OWN_LIMITS = ("limit_turns", "repetition")
 """Limits of one participant. The caller of that participant continues with what it wrote so far."""
 MOST_ATTEMPTS = 2
 """How often MMOS asks for an answer that fits the schema."""
-
-
-class Recovery(Protocol):
-    """What cures failures."""
-
-    async def exchange(self, exchange: Exchange, go_on: NextExchange) -> Answer: ...
-    async def call(self, room: Participants, execution: Execution, go_on: Next) -> str: ...
-
-
-class Rules(Protocol):
-    """The rules about what happens in a run."""
-
-    async def meet(self, scope: Scope) -> None:
-        """Record which of them has become true, before the role that answers takes a turn."""
-        ...
-
-
-class Judging(Protocol):
-    """What judges the answer to the user, and may replace it by a better one."""
-
-    async def exchange(self, exchange: Exchange, go_on: NextExchange) -> Answer: ...
-
-
-class Dividing(Protocol):
-    """What answers a task that is larger than a window, part by part."""
-
-    async def exchange(self, exchange: Exchange, go_on: NextExchange) -> Answer: ...
 
 
 @dataclass(frozen=True)
@@ -101,6 +75,8 @@ class Participants:
     """What the configuration says of models, by keys that may stand in place of their names."""
     dividing: Dividing | None = None
     """Reads a task that is larger than a window in parts."""
+    patterns: Standing | None = None
+    """Carries out the patterns that stand in place of models."""
     rules: Rules | None = None
     """Tried at each turn of the role that answers the user. None: there are none."""
     approving: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -356,6 +332,11 @@ class Exchange:
         recovery = self.room.recovery
         return await go_on(self) if recovery is None else await recovery.exchange(self, go_on)
 
+    async def use_pattern(self, go_on: NextExchange) -> Answer:
+        """Let a pattern answer in place of the model, or advise it."""
+        patterns = self.room.patterns
+        return await go_on(self) if patterns is None or not self.member.role.pattern else await patterns.exchange(self, go_on)
+
     async def divide(self, go_on: NextExchange) -> Answer:
         """Let a task that does not fit into the window be read in parts."""
         dividing = self.room.dividing
@@ -371,6 +352,7 @@ AROUND: tuple[Callable[[Exchange, NextExchange], Awaitable[Answer]], ...] = (
     Exchange.record_end,
     Exchange.validate,
     Exchange.recover,
+    Exchange.use_pattern,
     Exchange.divide,
 )
 """What surrounds an exchange, from the outside in. The loop is inside."""

@@ -48,14 +48,14 @@ _WHOLE = (
 )  # fmt: skip
 """The files that are one text each."""
 
-SECTIONED = ("system", "replies", "tools")
+SECTIONED = ("system", "replies", "tools", "patterns")
 """The files that consist of sections."""
 
 _CARRIED = {
     "brief": ("query",), "digest": ("digest",), "synthesis": ("responses",), "mediation": ("response",), "schema": ("tools",), "file": ("text",),
     "shape": ("schema",), "diagnose": ("log",), "reinterpretation": ("original",), "preference": ("first", "second"), "offer": ("task",),
     "judge_answer": ("question", "answer"), "judge_two": ("question", "one", "two"), "revise": ("findings",),
-    "part": ("text",), "part_rewritten": ("text",), "part_followed": ("text",), "parts_read": ("notes",), "summarise": ("text",),
+    "part": ("text",), "part_rewritten": ("text",), "part_followed": ("text",), "parts_read": ("notes",), "summarise": ("text",), "step_next": ("previous_output",), "advice_of": ("text",),
 }  # fmt: skip
 """What each of these texts is there to tell a model."""
 

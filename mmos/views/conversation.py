@@ -72,6 +72,10 @@ class Lane:
     """What was in the prompts before each recovery that changed them."""
     asked: ModelAsked | None = None
     """Its newest request."""
+    host: str = ""
+    """Where its newest reply came from."""
+    written: int = 0
+    """The tokens that its model has written."""
 
     @property
     def pending(self) -> tuple[ToolCall, ...]:
@@ -260,6 +264,7 @@ def _reply(lane: Lane, event: ModelReplied) -> None:
     lane.marks[lane.turns] = len(lane.messages)
     lane.messages.append(event.message)
     lane.open, lane.results = event.message.calls, {}
+    lane.host, lane.written = event.host, lane.written + event.usage.output_tokens
 
 
 def _prompt(lane: Lane, event: Prompted) -> None:

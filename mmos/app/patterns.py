@@ -1,0 +1,188 @@
+"""Makes plans of the patterns that a configuration has, that are built in, or that a run describes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from mmos.app import wiring
+from mmos.app.lifecycle import RunOptions
+from mmos.app.wiring import MODEL
+from mmos.config.load import Config
+from mmos.config.model_keys import named
+from mmos.config.patterns_schema import Pattern, PatternMember
+from mmos.config.roles import Need, ResolvedRole, meeting
+from mmos.config.windows import DEFAULT_WINDOW
+from mmos.config.wording import perhaps
+from mmos.context import PATTERN, Participant
+from mmos.errors import UsageError
+from mmos.participant.cast import Member
+from mmos.patterns.plan import Contributor, Plan
+from mmos.patterns.standing import Standing, acting_of
+from mmos.prompting.templates import Templates
+from mmos.toolbox import Toolbox
+
+READY: Mapping[str, tuple[str, str]] = {
+    "analysis_generation": ("analyze", "generate"),
+    "generation_validation": ("generate", "validate"),
+    "planning_implementation": ("plan", "implement"),
+    "review_refinement": ("review", "refine"),
+}
+"""The sequences that every configuration has, with the tasks of their steps."""
+BEST_FOR: Mapping[str, tuple[str, ...]] = {
+    "analyze": ("analysis", "reasoning"), "plan": ("reasoning", "analysis"), "generate": ("coding", "reasoning"), "implement": ("coding",),
+    "validate": ("reasoning", "analysis"), "review": ("reasoning", "analysis"), "refine": ("coding", "reasoning"),
+}  # fmt: skip
+"""The roles that do a task best, where there are such."""
+KINDS = {"lmstudio": "openai"}
+_NO_KEY = re.compile(r"[/\s\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """The patterns of a configuration, by name, as plans."""
+
+    config: Config
+    roles: Mapping[str, ResolvedRole]
+    templates: Templates
+    own: Mapping[str, Any] = field(default_factory=dict)
+    """The pattern that a run describes by keys of the configuration. Empty: none."""
+    gpu: int | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that may be used, those of the configuration first."""
+        enabled = [name for name, pattern in self.config.orchestration.patterns.items() if pattern.enabled]
+        return (*enabled, *(name for name in READY if name not in self.config.orchestration.patterns))
+
+    def plan(self, name: str) -> Plan:
+        if self.own and name == self.own["pattern"]:
+            return self._planned(name, described(self.own), ad_hoc=True)
+        pattern = self.config.orchestration.patterns.get(name)
+        if pattern is None and name in READY:
+            return self._planned(name, ready(name, self.roles))
+        if pattern is None:
+            raise UsageError(
+                f"There is no pattern {name!r}{perhaps(name, self.names) or '.'}", next_step=f"There are: {', '.join(self.names)}."
+            )
+        if not pattern.enabled:
+            raise UsageError(f"The pattern {name} is switched off.", next_step=f"Write `enabled: true` in patterns.{name}.")
+        return self._planned(name, pattern)
+
+    def _planned(self, name: str, pattern: Pattern, *, ad_hoc: bool = False) -> Plan:
+        names: list[str] = []
+        members = tuple(self._contributor(member, names) for member in pattern.models)
+        threshold = pattern.quality_threshold
+        return Plan(
+            name, pattern.pattern, members, pattern.aggregate, pattern.aggregation_prompt, self._aggregator(pattern, members), pattern.voting,
+            pattern.samples, pattern.min_members, pattern.deadline, pattern.max_steps, pattern.validate_,
+            self.config.orchestration.defaults.quality_threshold if threshold is None else threshold, pattern.advise, ad_hoc,
+            pattern.description or "", self.templates,
+        )  # fmt: skip
+
+    def _aggregator(self, pattern: Pattern, members: Iterable[Contributor]) -> Contributor | None:
+        if pattern.aggregator_model is None:
+            return None
+        model, _, host = pattern.aggregator_model.partition("@")
+        same = next((one for one in pattern.models if one.model == model), None)
+        keys = {"model": model, "server": host or (same.server if same else None), "temperature": 0.2}
+        return self._contributor(PatternMember.model_validate(keys), [one.name for one in members])
+
+    def _contributor(self, member: PatternMember, taken: list[str]) -> Contributor:
+        spelled = member.role or member.model or ""
+        model, _, host = spelled.partition("@")
+        name = _free(model, taken)
+        if member.role is not None:
+            if member.role not in self.roles:
+                raise UsageError(f"There is no role {member.role!r}; roles: {', '.join(self.roles)}.")
+            return Contributor(name, member.role, self.roles[member.role].model, member.task or "", member.prompt or "", member.weight)
+        who = self._participant(name, model, host, member)
+        return Contributor(name, who, who.model, member.task or "", member.prompt or "", member.weight)
+
+    def _participant(self, name: str, model: str, host: str, member: PatternMember) -> Participant:
+        if model.startswith(PATTERN):
+            return Participant(name, model, timeout=member.timeout)
+        (one,) = named(model, self.config.orchestration.models)
+        servers = self._servers(member, host)
+        window = self.config.windows().known(one.model, servers) or (one.entry.context_window if one.entry else None) or 0
+        options = {"temperature": member.temperature, "num_predict": member.max_tokens}
+        return Participant(name, model, member.system_prompt or "", servers, (), options, window, timeout=member.timeout)
+
+    def _servers(self, member: PatternMember, host: str) -> tuple[str, ...]:
+        given = member.server or host or ()
+        servers = (given,) if isinstance(given, str) else tuple(given)
+        known = self.config.servers()
+        if unknown := [name for name in servers if name not in known]:
+            raise UsageError(f"There is no host {unknown[0]!r}; hosts: {', '.join(known)}.")
+        if member.provider is not None and not servers:
+            kind = KINDS.get(member.provider, member.provider)
+            servers = tuple(name for name, server in known.items() if server.kind in (kind, "rehearsal")) or servers
+        gpus = [*member.gpu_ids, *([] if member.gpu_id is None else [member.gpu_id])] if self.gpu is None else [self.gpu]
+        need = Need(frozenset(gpus), member.vram_required_gb)
+        return meeting(self.config.orchestration, servers, need) or servers
+
+
+def described(keys: Mapping[str, Any]) -> Pattern:
+    """The pattern that a run describes. Raises `UsageError` for what no pattern has."""
+    try:
+        return Pattern.model_validate(dict(keys))
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        place = ".".join(str(step) for step in fault["loc"]) or "pattern"
+        raise UsageError(f"RunOptions: pattern: {place}: {fault['msg']}.") from None
+
+
+def ready(name: str, roles: Mapping[str, ResolvedRole]) -> Pattern:
+    """A built-in sequence, of the roles that there are."""
+    used: list[str] = []
+    for task in READY[name]:
+        used.append(_role_for(task, roles, used))
+    members = [{"role": role, "task": task} for role, task in zip(used, READY[name], strict=True)]
+    return Pattern.model_validate({"pattern": "sequential", "models": members})
+
+
+def _role_for(task: str, roles: Mapping[str, ResolvedRole], used: Collection[str]) -> str:
+    """The best role for a task, which is another than those before it where that is possible."""
+    able = [role.name for role in roles.values() if role.consultable] or ["arbiter"]
+    best = [name for name in BEST_FOR[task] if name in able]
+    return next((name for name in (*best, *able) if name not in used), (best or able)[0])
+
+
+def _free(name: str, taken: list[str]) -> str:
+    """A name that no other member has, and that may be a key."""
+    plain, number = _NO_KEY.sub("-", name)[:70], 1
+    while (free := plain if number == 1 else f"{plain}-{number}") in taken:
+        number += 1
+    taken.append(free)
+    return free
+
+
+def patterns_of(options: RunOptions, config: Config, templates: Templates) -> Patterns:
+    """The patterns that a run may use, with its own models for roles."""
+    own = {} if isinstance(options.pattern, str) or options.pattern is None else options.pattern
+    return Patterns(config, wiring.roles_of(config, options.roles, options.sampling, gpu=options.gpu), templates, own, options.gpu)
+
+
+def standing_of(options: RunOptions, config: Config, templates: Templates) -> Standing:
+    return Standing(patterns_of(options, config, templates).plan)
+
+
+def cast_of_pattern(options: RunOptions, config: Config, tools: Toolbox, templates: Templates) -> dict[str, Member]:
+    """A pattern alone, with the roles that take part in it. Its acting model stands where a model alone would."""
+    patterns = patterns_of(options, config, templates)
+    given = options.pattern if isinstance(options.pattern, str) or options.pattern is None else str(options.pattern.get("pattern"))
+    plan = patterns.plan(given or "")
+    acting = acting_of(plan)
+    who = acting.who
+    role = patterns.roles[who] if isinstance(who, str) else ResolvedRole(MODEL, acting.model, who.servers, who.window or DEFAULT_WINDOW)
+    alone = ResolvedRole(MODEL, role.model, role.servers, role.window, options=dict(role.options), pattern=plan.name)
+    names = {one.who for one in (*plan.members, plan.deciding) if isinstance(one.who, str)}
+    roles = wiring.cast_of(patterns.roles, tools, templates, "") if names else {}
+    taking = {
+        name: member for role_name in names for name, member in wiring.taking_part(roles, role_name, wiring.interpreter_of(config)).items()
+    }
+    return {**taking, MODEL: Member(alone, options.system, Toolbox(), templates)}

@@ -1,0 +1,32 @@
+"""Says what surrounds the exchanges of a run, beside what always does. Few runs need any of it, so it is imported when one does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mmos.app import wiring
+from mmos.app.lifecycle import RunOptions
+from mmos.config.load import Config
+from mmos.participant.surroundings import Judging, Standing
+from mmos.prompting.templates import Templates
+
+if TYPE_CHECKING:
+    from mmos.app.app import App
+
+
+def judging_for(app: App, options: RunOptions) -> Judging | None:
+    """What validates the answer. None: nobody wants that."""
+    if not wiring.is_validated(app.config, options.wants_validation):
+        return None
+    from mmos.app.validation import judging_of
+
+    return judging_of(app, options)
+
+
+def standing_for(options: RunOptions, config: Config, templates: Templates) -> Standing | None:
+    """What carries out patterns in place of models. None: no model is a pattern."""
+    if not (options.pattern or config.orchestration.patterns):
+        return None
+    from mmos.app.patterns import standing_of
+
+    return standing_of(options, config, templates)

@@ -1,0 +1,70 @@
+"""Carries out a pattern: chooses the form, records the beginning and the end, and does nothing twice after a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+
+from mmos.context import Context
+from mmos.errors import MmosError, ToolError
+from mmos.messages import Message
+from mmos.pattern_events import PatternBegun, PatternEnded
+from mmos.patterns.plan import Plan
+from mmos.patterns.work import Form, Outcome, Work
+
+FORMS: Mapping[str, tuple[str, str]] = {
+    "sequential": ("mmos.patterns.sequential", "Sequential"),
+    "ensemble": ("mmos.patterns.ensemble", "Ensemble"),
+    "voting": ("mmos.patterns.voting", "Voting"),
+    "parallel": ("mmos.patterns.parallel", "Parallel"),
+    "specialized": ("mmos.patterns.specialized", "Specialized"),
+}
+"""Where each form is. A run imports only the one that it uses."""
+
+
+def form_of(shape: str) -> Form:
+    module, name = FORMS[shape] if shape in FORMS else shape.split(":", 1)
+    form: Callable[[], Form] = getattr(import_module(module), name)
+    return form()
+
+
+async def carry(context: Context, plan: Plan, message: Message, form: Form | None = None) -> Outcome:
+    """Work on a task as the plan says, or in another form. Raises `ToolError` when too few members answer."""
+    scope, pattern = context.scope, id_of(context)
+    if pattern not in scope.view.patterns.by_id:
+        scope.record(begun(context, plan, pattern))
+    work = Work(context, plan, message, pattern)
+    start = scope.clock()
+    try:
+        outcome = await (form or form_of(plan.shape)).run(work)
+    except MmosError as error:
+        _end(work, PatternEnded(pattern, "failed", seconds=scope.clock() - start, why=error.message))
+        raise
+    _end(work, PatternEnded(
+        pattern, "partial" if outcome.status == "partial" else "answered", outcome.text, outcome.chosen, outcome.agreement,
+        dict(outcome.dissent), scope.clock() - start, outcome.why,
+    ))  # fmt: skip
+    return outcome
+
+
+def begun(context: Context, plan: Plan, pattern: str) -> PatternBegun:
+    aggregate = plan.aggregate if plan.shape == "ensemble" else ""
+    voting = plan.voting if plan.counts_votes else ""
+    names, models = tuple(one.name for one in plan.members), tuple(one.model for one in plan.members)
+    return PatternBegun(pattern, context.scope.lane, context.call, plan.name, plan.shape, aggregate, voting, names, models, plan.ad_hoc)
+
+
+def id_of(context: Context) -> str:
+    """The id in the run: that of the call that carries the pattern out, in its lane."""
+    return f"{context.scope.lane}/{context.effect_id.partition('/')[2]}"
+
+
+def _end(work: Work, ended: PatternEnded) -> None:
+    if work.record.ended is None:
+        work.scope.record(ended)
+
+
+def too_few(work: Work, answers: int) -> ToolError:
+    """What the caller reads when fewer members answered than the pattern needs."""
+    faults = "; ".join(f"{one.name}: {one.why}" for one in work.record.members.values() if one.why)
+    return ToolError(work.plan.templates.fill("pattern_failed", name=work.plan.name, answers=str(answers), faults=faults or "no answer"))

@@ -1,0 +1,60 @@
+"""Defines the plan of a pattern: who takes part, in which form, and within which limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mmos.config.patterns_schema import USUAL_AGGREGATION
+from mmos.context import Participant
+from mmos.prompting.templates import Templates
+
+
+@dataclass(frozen=True)
+class Contributor:
+    """A member of a pattern."""
+
+    name: str
+    """Its name in the plan: that of its model or role, with -2, -3 and so on where that one is taken."""
+    who: str | Participant
+    """A role of the cast, or a participant made for this pattern. Its model may be `pattern:NAME`."""
+    model: str = ""
+    """The model that answers for it, as far as the plan knows."""
+    task: str = ""
+    """A named task, or an instruction."""
+    prompt: str = ""
+    """What it reads in place of the usual text."""
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A pattern as it is carried out, whatever it was made from."""
+
+    name: str
+    shape: str
+    members: tuple[Contributor, ...]
+    aggregate: str = "synthesize"
+    aggregation_prompt: str = USUAL_AGGREGATION
+    aggregator: Contributor | None = None
+    """Who writes or chooses the answer. None: the first member."""
+    voting: str = "auto"
+    samples: int = 1
+    min_members: int = 1
+    deadline: float | None = None
+    """Seconds after which the answers that there are must be enough."""
+    max_steps: int | None = None
+    validate: bool = False
+    threshold: float = 0.8
+    advise: bool = False
+    ad_hoc: bool = False
+    description: str = ""
+    templates: Templates = field(default_factory=Templates, repr=False, compare=False)
+
+    @property
+    def deciding(self) -> Contributor:
+        """Who writes or chooses the answer."""
+        return self.aggregator or self.members[0]
+
+    @property
+    def counts_votes(self) -> bool:
+        return self.shape == "voting" or (self.shape == "ensemble" and self.aggregate in ("vote", "consensus"))

@@ -1,0 +1,75 @@
+"""The sequential form: each member goes on from the result of the one before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mmos.patterns.carrying import too_few
+from mmos.patterns.steps import first_words, next_words
+from mmos.patterns.work import Contribution, Outcome, Work
+
+
+@dataclass(frozen=True)
+class Step:
+    """The result of a step, and how good it is."""
+
+    contribution: Contribution
+    score: float | None = None
+    fault: str = ""
+    """Why it is not good enough."""
+
+
+class Sequential:
+    """Each member reads the task and the result so far. A step that fails is left out, and the result before it goes on."""
+
+    async def run(self, work: Work) -> Outcome:
+        members = work.plan.members[: work.plan.max_steps]
+        good: list[Step] = []
+        for number, member in enumerate(members, 1):
+            key, is_last = f"{number}-{member.name}", number == len(members)
+            before = good[-1].contribution.text if good else ""
+            text = (
+                next_words(work.plan.templates, member, work.task, before) if good else first_words(work.plan.templates, member, work.task)
+            )
+            given = await work.ask(member, text, key=key, aloud=is_last and not work.plan.validate, files=not good)
+            if given.ok:
+                self._keep(work, good, given)
+        if len(good) < max(1, min(work.plan.min_members, len(members))):
+            raise too_few(work, len(good))
+        return _outcome(work, good[-1], len(members))
+
+    def _keep(self, work: Work, good: list[Step], given: Contribution) -> None:
+        """Go on from a result, unless it is checked and worse than the one before."""
+        step = checked(work, given) if work.plan.validate else Step(given)
+        if good and step.score is not None and _is_worse(step, good[-1]):
+            work.roll_back(given.key, good[-1].contribution.key, step.fault)
+            return
+        good.append(step)
+
+
+def checked(work: Work, given: Contribution) -> Step:
+    """A result with its score, by checks that need no model."""
+    from mmos.quality.checks import check  # only where results are checked
+    from mmos.quality.finding import Subject
+    from mmos.quality.score import score_of
+
+    findings = check(Subject(work.task, given.text, {file.name: file.text for file in work.message.files if file.text}))
+    score = score_of(findings)
+    fault = "; ".join(finding.message for finding in findings[:3])
+    work.vote(given.key, None, score, fault)
+    return Step(given, score, fault)
+
+
+def _is_worse(step: Step, before: Step) -> bool:
+    return before.score is not None and step.score is not None and step.score < before.score
+
+
+def _outcome(work: Work, last: Step, steps: int) -> Outcome:
+    failed = [one.name for one in work.record.members.values() if one.status != "answered"]
+    why = f"{', '.join(failed)} gave no answer" if failed else ""
+    below = last.score is not None and last.score < work.plan.threshold
+    if below:
+        why = "; ".join(filter(None, (why, f"the result scores {last.score:.2f}, and {work.plan.threshold:g} is wanted: {last.fault}")))
+    return Outcome(
+        last.contribution.text, chosen=last.contribution.key, status="partial" if failed and steps == len(failed) else "answered", why=why
+    )

@@ -1,0 +1,236 @@
+"""Defines what a form may do while it works on a task: ask members, wait for them, and say what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from mmos.calls.shape import Shape
+from mmos.context import PASS_ON, Answer, Context, Halt, Participant, Question
+from mmos.errors import MmosError
+from mmos.messages import Message
+from mmos.pattern_events import ConflictFound, MemberEnded, MemberStatus, MemberVoted, StepRolledBack
+from mmos.patterns.plan import Contributor, Plan
+from mmos.scope import Scope
+from mmos.views.patterns import PatternRun
+
+GRACE = 0.25
+"""The share of the time so far that late members still have, when a deadline passes with too few answers."""
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """What a member gave."""
+
+    key: str
+    """The name of this answer in the pattern."""
+    member: Contributor
+    status: MemberStatus = "answered"
+    text: str = ""
+    reasoning: str = ""
+    data: Any = None
+    """The value of an answer that had to fit a schema."""
+    lane: str = ""
+    seconds: float = 0.0
+    why: str = ""
+    """Why there is no answer."""
+
+    @property
+    def ok(self) -> bool:
+        return self.status == "answered"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a pattern."""
+
+    text: str
+    chosen: str = ""
+    """The key of the answer that is the result, unchanged. Empty: the result was put together."""
+    agreement: float | None = None
+    """How much of what was counted stands behind the result."""
+    dissent: Mapping[str, str] = field(default_factory=dict)
+    """What members say that do not agree, by name."""
+    status: str = "answered"
+    """answered, or partial: less came of it than was planned, and `why` says what."""
+    why: str = ""
+
+
+class Form(Protocol):
+    """A form of working together. Your own class has the same face: see docs/patterns.md."""
+
+    async def run(self, work: Work) -> Outcome:
+        """Work on the task, and return what came of it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Work:
+    """The work of one pattern on one task.
+
+    Example::
+
+        class Debate:
+            async def run(self, work: mmos.patterns.Work) -> mmos.patterns.Outcome:
+                first, second = work.plan.members[:2]
+                claim = await work.ask(first, work.task, key="claim")
+                answer = await work.ask(second, f"What is wrong here? {claim.text}", key="answer")
+                return mmos.patterns.Outcome(answer.text)
+    """
+
+    context: Context
+    plan: Plan
+    message: Message
+    """The task, with its files."""
+    id: str
+    """The id of the pattern in the run."""
+
+    @property
+    def scope(self) -> Scope:
+        return self.context.scope
+
+    @property
+    def task(self) -> str:
+        """The words of the task."""
+        return self.message.content
+
+    @property
+    def record(self) -> PatternRun:
+        """What has happened so far."""
+        return self.scope.view.patterns.by_id[self.id]
+
+    async def ask(
+        self,
+        member: Contributor,
+        text: str,
+        *,
+        key: str = "",
+        task: str = "",
+        answer: Mapping[str, Any] | None = None,
+        aloud: bool = False,
+        options: Mapping[str, Any] | None = None,
+        files: bool = True,
+    ) -> Contribution:
+        """Ask a member. A member that fails gives a contribution that says why. After a crash, nobody is asked twice.
+
+        Args:
+            member: Who is asked.
+            text: What it reads. The files of the task come with it, unless `files` is false.
+            key: The name of this answer in the pattern. Default: the name of the member.
+            task: What it does, as the trace shows it.
+            answer: A JSON Schema that the answer must fit.
+            aloud: Whether the user sees the answer while it is written, because it is the result.
+            options: Options of the model for this answer, such as a seed.
+        """
+        key = key or member.name
+        ended = self.record.members.get(key)
+        if ended is not None and ended.status in ("failed", "late"):
+            return Contribution(key, member, ended.status, lane=ended.lane, seconds=ended.seconds, why=ended.why)
+        begun = self.scope.clock()
+        try:
+            given = await self._given(member, text, key, answer, aloud=aloud, options=options, files=files)
+        except MmosError as error:
+            if isinstance(error, PASS_ON):
+                raise
+            return self._ended(Contribution(key, member, "failed", seconds=self.scope.clock() - begun, why=error.message), task)
+        except asyncio.CancelledError:
+            if key not in self.record.members:  # the deadline of the pattern has passed, or the run is cancelled
+                self._ended(Contribution(key, member, "late", seconds=self.scope.clock() - begun, why="it was not waited for"), task)
+            raise
+        seconds, why = self.scope.clock() - begun, _fault(given)
+        status: MemberStatus = "failed" if why else "answered"
+        contribution = Contribution(key, member, status, given.text.strip(), given.reasoning, given.data, given.lane, seconds, why)
+        return self._ended(contribution, task)
+
+    async def _given(
+        self, member: Contributor, text: str, key: str, answer: Mapping[str, Any] | None, *,
+        aloud: bool, options: Mapping[str, Any] | None, files: bool,
+    ) -> Answer:  # fmt: skip
+        who = member.who
+        if isinstance(who, Participant) and options:
+            who = replace(who, options={**who.options, **options})
+        message = Message("user", text, files=self.message.files if files else ())
+        shape = None if answer is None else Shape.of(answer)
+        return await self.context.put(Question(who, message, key, memory="none", shape=shape, aloud=aloud))
+
+    def _ended(self, contribution: Contribution, task: str) -> Contribution:
+        """Record the end of a member's answer, once."""
+        earlier = self.record.members.get(contribution.key)
+        if earlier is not None:
+            return replace(contribution, seconds=earlier.seconds)
+        lane = self.scope.conversation.lanes.get((self.scope.run, contribution.lane))
+        model = lane.asked.model if lane is not None and lane.asked is not None else contribution.member.model
+        host, tokens = (lane.host, lane.written) if lane is not None else ("", 0)
+        self.scope.record(
+            MemberEnded(
+                self.id, contribution.key, contribution.member.name, model, host, contribution.status, contribution.lane,
+                contribution.seconds, tokens, task or contribution.member.task, contribution.why,
+            )
+        )  # fmt: skip
+        if contribution.status == "failed":
+            self.scope.warn_once(f"{contribution.member.name} gave the pattern {self.plan.name} no answer", contribution.why)
+        return contribution
+
+    async def side_by_side(self, asks: Sequence[Coroutine[Any, Any, Contribution]], *, least: int | None = None) -> list[Contribution]:
+        """The contributions of all, in their order. When the deadline of the pattern passes, those that there are must be enough.
+
+        Args:
+            asks: What `ask` returns, not awaited.
+            least: The answers that are needed. With fewer, the deadline waits a little longer. Default: `min_members` of the plan.
+        """
+        tasks = [asyncio.create_task(ask) for ask in asks]
+        try:
+            await self._wait(tasks, self.plan.min_members if least is None else least)
+        finally:
+            for task in tasks:
+                task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        for fault in sorted((one for one in results if isinstance(one, BaseException)), key=lambda one: not isinstance(one, Halt)):
+            if not isinstance(fault, asyncio.CancelledError):
+                raise fault
+        return [one for one in results if isinstance(one, Contribution)]
+
+    async def _wait(self, tasks: Sequence[asyncio.Task[Contribution]], least: int) -> None:
+        """Until all have ended, or until the deadline has passed and there are enough answers."""
+        deadline = self.plan.deadline
+        pending = set(tasks)
+        if deadline is not None:
+            _, pending = await asyncio.wait(pending, timeout=deadline)
+            grace = deadline * GRACE
+            while pending and sum(_is_there(task) for task in tasks) < least:
+                done, pending = await asyncio.wait(pending, timeout=grace, return_when=asyncio.FIRST_COMPLETED)
+                if not done:
+                    break
+        elif pending:
+            await asyncio.wait(pending)
+
+    # ---------------------------------------------------------------- what it says
+
+    def vote(self, key: str, vote: str | None, score: float | None = None, why: str = "") -> None:
+        """Say how the answer with this key counts."""
+        if key not in self.record.votes:
+            self.scope.record(MemberVoted(self.id, key, vote, score, why))
+
+    def roll_back(self, key: str, to: str, why: str) -> None:
+        """Say that a step made the result worse, and from which step the sequence goes on."""
+        if all(one.key != key for one in self.record.rolled_back):
+            self.scope.record(StepRolledBack(self.id, key, to, why))
+
+    def conflict(self, between: Sequence[str], about: str, resolved: str = "") -> None:
+        """Say that results contradict each other."""
+        conflict = ConflictFound(self.id, tuple(between), about, resolved)
+        if conflict not in self.record.conflicts:
+            self.scope.record(conflict)
+
+
+def _is_there(task: asyncio.Task[Contribution]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None and task.result().ok
+
+
+def _fault(answer: Answer) -> str:
+    """Why an answer is of no use. Empty: it may be used."""
+    if not answer.text.strip():
+        return "its answer is empty"
+    return "" if answer.complete else "one of its own limits stopped it"
