@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import orjson
 
 from mmos.answers import ALWAYS, NO, YES, is_bare_no, verdict
-from mmos.context import Room, UserAnswer, UserQuestion
+from mmos.context import Room, UserAnswer, UserQuestion, invoke
 from mmos.errors import QuestionUnanswered, ToolDenied
 from mmos.events import QuestionAsked
 from mmos.messages import ToolCall
@@ -57,8 +57,9 @@ async def approve(scope: Scope, room: ApprovalRoom, tool: Tool, call: ToolCall, 
     earlier = newest_approval(scope, call.id)
     if earlier is None and not tool.approval:
         return
-    function = tool.spec.offer()["function"]
-    question = _question(scope.role, call, {"tool": function, "arguments": call.arguments, **terms}, earlier)
+    function, preview = tool.spec.offer()["function"], "" if tool.preview is None else await invoke(tool.preview, call.arguments)
+    effect = {"preview": preview} if preview else {}
+    question = _question(scope.role, call, {"tool": function, "arguments": call.arguments, **effect, **terms}, earlier)
     answered = earlier is not None and earlier.digest == question.digest and earlier.question in scope.view.answers
     async with room.approving:
         if not answered and call.id not in scope.view.imported_calls and _stands(scope, tool, question):
@@ -76,7 +77,7 @@ async def approve(scope: Scope, room: ApprovalRoom, tool: Tool, call: ToolCall, 
 def _stands(scope: Scope, tool: Tool, question: ApprovalQuestion) -> bool:
     """Whether the user has said in this thread that the role may always call the tool, and all but the arguments is as it was."""
     given = scope.conversation.approvals.get((scope.role, tool.name))
-    return given is not None and _without_arguments(given.basis) == _without_arguments(question.basis)
+    return given is not None and _standing(given.basis) == _standing(question.basis)
 
 
 async def _answer(scope: Scope, room: ApprovalRoom, tool: Tool, question: ApprovalQuestion, call: str) -> UserAnswer:
@@ -97,7 +98,8 @@ def newest_approval(scope: Scope, call: str) -> QuestionAsked | None:
 def _question(role: str, call: ToolCall, basis: Mapping[str, Any], earlier: QuestionAsked | None) -> ApprovalQuestion:
     basis = orjson.loads(orjson.dumps(basis))  # as it comes back from the journal
     changes = [] if earlier is None else list(_changes(earlier.basis, basis))
-    lines = [f"May {role} call {call.name}?", *(f"  {name}: {_spelled(value)}" for name, value in call.arguments.items())]
+    arguments = [f"  {name}: {_spelled(value)}" for name, value in call.arguments.items()]
+    lines = [f"May {role} call {call.name}?", *([basis["preview"]] if "preview" in basis else arguments)]
     if changes:
         more = [f"  and {len(changes) - MOST_CHANGES} more"] if len(changes) > MOST_CHANGES else []
         lines += ["Since you were asked about this call before, this has changed, so an earlier answer does not count:"]
@@ -119,5 +121,6 @@ def _spelled(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
-def _without_arguments(basis: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in basis.items() if name != "arguments"}
+def _standing(basis: Mapping[str, Any]) -> dict[str, Any]:
+    """What holds for each call of the tool: all but what this one does."""
+    return {name: value for name, value in basis.items() if name not in ("arguments", "preview")}

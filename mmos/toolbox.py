@@ -45,6 +45,8 @@ class Tool:
     """Whether its result is the answer of the participant. A call that fails is no answer."""
     mend: Callable[[Mapping[str, Any]], Mapping[str, Any] | None] | None = None
     """Gives arguments that the tool takes in place of those that do not fit its schema. It gives None if it cannot use them."""
+    preview: Callable[[Mapping[str, Any]], Any] | None = None
+    """Gives the lines that the user reads, in place of the arguments, before an approval: what exactly the call does. Sync or async."""
 
     def __repr__(self) -> str:
         required = self.spec.parameters.get("required", ())

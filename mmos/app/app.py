@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -361,7 +362,12 @@ class App(Records, Explaining, Knowing, Comparing, Classifying, Shortening):
 
     def _phases_of(self, options: RunOptions) -> Phases:
         """A model alone has no tools, so its run has no phases."""
-        return Phases() if options.is_model_alone else self._phases
+        if options.is_model_alone:
+            return Phases()
+        if not (self._phases and options.tools):
+            return self._phases
+        own = self.cast(options)[options.answering].box.names  # with those that only this run has
+        return replace(self._phases, limited=frozenset({*(self._phases.limited or ()), *own}))
 
     def _scope(self, run: str, thread: str, conversation: Conversation, options: RunOptions, watch: Watch) -> Scope:
         limits = options.limits(self._limits)

@@ -9,6 +9,7 @@ from typing import Any
 from mmos.app import wiring
 from mmos.app.lifecycle import RunOptions
 from mmos.app.system_texts import ARBITER
+from mmos.calls.tool_choice import ToolChoice
 from mmos.config.load import Config
 from mmos.config.roles import ResolvedRole
 from mmos.names import canonical
@@ -34,6 +35,8 @@ def cast_key(options: RunOptions) -> tuple[Any, ...]:
         options.is_model_alone,
         options.consult,
         tuple(options.stand_ins or ()),
+        tuple(options.tools or ()),
+        options.folder,
         tuple((model, tuple(found)) for model, found in (options.mistakes or {}).items()),
     )
 
@@ -54,8 +57,11 @@ def cast_for(options: RunOptions, config: Config, tools: Toolbox, templates: Tem
             cast = wiring.arbiter_alone(roles[ARBITER], options.system, templates)
         else:
             cast = wiring.cast_of(roles, tools, templates, options.system, options.answering, options.consult)
+            cast = _equipped(cast, options, config, tools)
             cast = wiring.taking_part(cast, options.answering, wiring.interpreter_of(config))
             cast = _shortened(cast, config, roles) if len(tools) > config.orchestration.limits.tools else cast
+    if options.is_model_alone:
+        cast = _equipped(cast, options, config, tools)
     if options.stand_ins:
         cast = {
             **cast,
@@ -64,6 +70,20 @@ def cast_for(options: RunOptions, config: Config, tools: Toolbox, templates: Tem
     if options.gpu is not None:
         wiring.check_gpu(config, cast, options.gpu)
     return cast
+
+
+def _equipped(cast: Cast, options: RunOptions, config: Config, tools: Toolbox) -> Cast:
+    """The cast, in which the member that answers has the tools that the run names, too."""
+    if not options.tools:
+        return cast
+    from mmos.app.ready import FINDING, ready_for_run
+
+    member, alone = cast[options.answering], FINDING in options.tools
+    more = ready_for_run(options.tools, options.folder, config, tools, member.templates)
+    more = more.permitted(None, member.rules.get("deny", ())).asking(member.rules.get("ask", ()))
+    if alone:  # it finds files and does nothing else
+        return {**cast, options.answering: replace(member, box=more, first=ToolChoice(least=1))}
+    return {**cast, options.answering: replace(member, box=Toolbox.of([*member.box, *more]))}
 
 
 def _reminded(roles: dict[str, ResolvedRole], options: RunOptions, tools: Toolbox) -> dict[str, ResolvedRole]:

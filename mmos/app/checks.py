@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
-from mmos.app import trust, wiring
+from mmos.app import ready, trust, wiring
 from mmos.app.system_texts import system_of, text_of
 from mmos.config.load import Config
 from mmos.config.phases import Phases
 from mmos.config.schema import Role
+from mmos.config.tools_schema import functions_in
 from mmos.config.wording import Place, perhaps
 from mmos.errors import ConfigError, MmosError, Problem
 from mmos.prompting.templates import Templates
@@ -27,7 +28,7 @@ TOOLS: Place = ("orchestration", "tools")
 
 def problems(config: Config, extra: Sequence[Tool] = ()) -> list[Problem]:
     """Everything that stops a run from starting. This reads files, but runs no code of the user and asks no host."""
-    return _problems(config, extra, [*references(config.orchestration.tools)]) or [*_unfilled(config)]
+    return _problems(config, extra, [*references(functions_in(config.orchestration.tools))]) or [*_unfilled(config)]
 
 
 def _unfilled(config: Config) -> Iterator[Problem]:
@@ -41,7 +42,7 @@ def _unfilled(config: Config) -> Iterator[Problem]:
 
 
 def _problems(config: Config, extra: Sequence[Tool], functions: Sequence[Reference]) -> list[Problem]:
-    wrong, names, certain = [], [], True
+    wrong, names, certain = [*ready.problems(config)], [], True
     for reference in functions:
         name: str | None = reference.name
         try:
@@ -51,13 +52,13 @@ def _problems(config: Config, extra: Sequence[Tool], functions: Sequence[Referen
         certain &= name is not None
         names.append((name or reference.name, _place(reference)))
     house = wiring.tools_of_house(config, wiring.roles_of(config, None), Templates())  # only their names: the user's texts come below
-    names = [*_names(house), *names, *_names(extra)]
+    names = [*_names(house), *_placed(ready.ready_of(config, Templates())), *names, *_names(extra)]
     return [*wrong, *_twins(config, names), *(_idle(config, names) if certain else ()), *wiring.templates_of(config).problems()]
 
 
 def tools_of(config: Config, extra: Sequence[Tool] = (), find: Find = wiring.nobody) -> Toolbox:
     """Every tool of a run. `find`: finds larger models. This imports the user's functions, after all checks that need no import."""
-    functions = [*references(config.orchestration.tools)]  # packages are asked before the folder is on the path
+    functions = [*references(functions_in(config.orchestration.tools))]  # packages are asked before the folder is on the path
     _refuse(_problems(config, extra, functions))
     trust.check(config, os.environ)
     wrong, tools = [], []
@@ -67,8 +68,9 @@ def tools_of(config: Config, extra: Sequence[Tool] = (), find: Find = wiring.nob
         except UnusableError as error:
             wrong.append(_unusable(config, reference, error))
     _refuse(wrong)
+    tools = [*ready.ready_of(config, wiring.templates_of(config)), *tools]
     house = wiring.tools_of_house(config, wiring.roles_of(config, None), wiring.templates_of(config), find)
-    names = [*_names(house), *((tool.name, place) for tool, place in tools), *_names(extra)]
+    names = [*_names(house), *_placed(tools), *_names(extra)]
     _refuse([*_twins(config, names), *_idle(config, names)])
     return Toolbox.of([*house, *(tool for tool, _ in tools), *extra])
 
@@ -88,6 +90,10 @@ def _refuse(wrong: Sequence[Problem]) -> None:
 
 def _names(tools: Sequence[Tool]) -> list[PlacedName]:
     return [(tool.name, TOOLS) for tool in tools]
+
+
+def _placed(tools: Sequence[tuple[Tool, Place]]) -> list[PlacedName]:
+    return [(tool.name, place) for tool, place in tools]
 
 
 # ---------------------------------------------------------------- functions

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import orjson
@@ -78,7 +79,7 @@ class RunOptions:
     role_only: str = ""
     """Only this role answers, without the arbiter."""
     model: str = ""
-    """Only this model answers, `MODEL` or `MODEL@HOST`, without a role, a role's system text or tools."""
+    """Only this model answers, `MODEL` or `MODEL@HOST`, without a role and its system text, and without tools but those of `tools`."""
     gpu: int | None = None
     """Models run on this GPU: roles that may use a server whose `gpus` name it use only such servers."""
     gpu_strategy: Strategy | None = None
@@ -103,6 +104,10 @@ class RunOptions:
     pattern: str | Mapping[str, Any] | None = None
     """A pattern answers: the name of one, or a pattern by the keys of the configuration, like
     `{"pattern": "ensemble", "models": ["qwen2.5:14b", "llama3.1:8b@ollama02"]}`. `model="pattern:NAME"` means the same as its name here."""
+    tools: Sequence[str] | None = None
+    """Tools for the role or the model that answers, beside its own: "files", "shell", "web", or names of tools of the app."""
+    folder: str = ""
+    """Where "files" and "shell" work, if the configuration does not say it. Empty: the folder in which the program runs."""
 
     mistakes: Mapping[str, Sequence[str]] | None = None
     """The mistakes of models that their prompts name. None: those that MMOS finds in the journal, if `tell_mistakes` of the configuration
@@ -111,6 +116,8 @@ class RunOptions:
     def __post_init__(self) -> None:
         for spec in fields(self):
             object.__setattr__(self, spec.name, valid(spec.name, getattr(self, spec.name)))
+        if self.tools and not self.folder:
+            object.__setattr__(self, "folder", str(Path.cwd()))  # a resumed run goes on in the same folder
         for name in ("system", "role_only", "model", "consult"):
             object.__setattr__(self, name, clean(getattr(self, name) or ""))  # as a command line gives it
         if self.model.startswith(PATTERN):

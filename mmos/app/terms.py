@@ -26,6 +26,8 @@ _RULES: dict[str, Any] = {
     "model": Annotated[str, AfterValidator(check_model), allowed("the name of a model, or MODEL@HOST")],
     "pattern": Annotated[str | dict[str, Any], allowed("the name of a pattern, or its keys as a mapping")],
     "stand_ins": Annotated[_Words, allowed("names of roles")],
+    "tools": Annotated[_Words, allowed('names of tools, like "files"')],
+    "folder": Annotated[str, allowed("the path of a folder")],
     "consult": Annotated[str, allowed("the name of a role")],
     "gpu": GpuIndex,
     "gpu_strategy": Annotated[Strategy, one_of(*get_args(Strategy))],

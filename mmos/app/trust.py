@@ -9,11 +9,12 @@ from hashlib import blake2b
 from pathlib import Path
 from shlex import quote
 
-from mmos.app import wiring
+from mmos.app import ready, wiring
 from mmos.app.trust_store import TrustStore
 from mmos.config.load import Config
 from mmos.config.outgoing import is_away, outgoing_variables
 from mmos.config.sources import user_state
+from mmos.config.tools_schema import functions_in
 from mmos.config.wording import listed, shown
 from mmos.errors import ConfigError, Problem
 from mmos.prompting.templates import NAMES
@@ -75,11 +76,13 @@ def consent_of(config: Config, environ: Mapping[str, str], *, runs: bool = True)
     path = config.path
     if path is None:
         return None
-    code, variables, prompts = config.orchestration.tools, outgoing_variables(config), list(_prompts(config))
-    if not prompts and not (runs and code) and not any(environ.get(one.variable) for one in variables):
+    code, variables, prompts = functions_in(config.orchestration.tools).values(), outgoing_variables(config), list(_prompts(config))
+    tools = ready.demands(config)
+    if not prompts and not (runs and (code or tools)) and not any(environ.get(one.variable) for one in variables):
         return None
     demands = [
         *(f"run {shown(text)}, which is code" for text in code),
+        *tools,
         *(f"send the variable {one.variable} to {listed(one.hosts)} ({one.key})" for one in variables),
         *prompts,
     ]
@@ -101,7 +104,7 @@ def _digest(config: Config, prompts: Sequence[str]) -> str:
     digest = blake2b(digest_size=32)
     folder = config.folder or Path()
     try:
-        code = source_files((text.partition(":")[0] for text in config.orchestration.tools), folder)
+        code = source_files((text.partition(":")[0] for text in functions_in(config.orchestration.tools).values()), folder)
     except UnusableError as error:
         problem = Problem(config.document.name, "orchestration.tools", str(error))
         raise ConfigError([problem], next_step=f"If you trust it, name the file: -c {quote(str(config.path))}") from None

@@ -68,6 +68,13 @@ _COMMAND = re.compile(r"`(mmos [^`]+)`")
 )
 @click.option("--gpu", type=click.IntRange(0, 255), metavar="N", help="Use only servers with this GPU, for all roles that may run on one.")
 @click.option("--gpu-strategy", type=click.Choice(STRATEGIES), help="How to choose among the GPUs. Default: gpu.strategy of the configuration.")  # fmt: skip
+@click.option(
+    "--tool",
+    "tools",
+    multiple=True,
+    metavar="NAME",
+    help="Give the model that answers a tool: files, shell, web, or one of the configuration. Repeatable.",
+)
 @click.option("--system", metavar="TEXT", help="Add instructions for the model that answers.")
 @click.option(
     "--schema", type=click.Path(), metavar="FILE|JSON", help="A JSON Schema that the answer must fit. stdout then holds only the JSON."
@@ -123,7 +130,7 @@ def _options(arguments: dict[str, Any]) -> RunOptions:
         arguments["timeout"], arguments["max_turns"], arguments["max_calls"], arguments["system"] or "", arguments["on_question"], parse_roles(arguments["roles"]) or None,
         schema=_schema(arguments["schema"]), role_only=arguments["role_only"], model=arguments["model"], gpu=arguments["gpu"],
         gpu_strategy=arguments["gpu_strategy"], strategy=arguments["strategy"], cache=arguments["cache"],
-        validate=arguments["validate"], quality_threshold=arguments["quality_threshold"],
+        validate=arguments["validate"], quality_threshold=arguments["quality_threshold"], tools=arguments["tools"] or None,
     )  # fmt: skip
 
 

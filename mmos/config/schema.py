@@ -17,12 +17,12 @@ from mmos.config.quality_schema import Quality
 from mmos.config.routing_schema import Routing
 from mmos.config.section import Section
 from mmos.config.selection_schema import Selection
+from mmos.config.tools_schema import ToolList
 from mmos.config.values import (
     Address,
     Broadcast,
     ConsultFirst,
     Flag,
-    FunctionName,
     Gigabytes,
     GpuIndex,
     HeaderName,
@@ -360,8 +360,10 @@ class Orchestration(Section):
     selection: Selection = _filled(Selection, "How the strategy intelligent chooses among roles and models.")
     quality: Quality = _filled(Quality, "When a model judges the answers, and which one.")
     cache: Cache = _filled(Cache, "Whether MMOS keeps the answers of models.")
-    tools: list[FunctionName] = Field(
-        default=[], description="Your functions that become tools, as module:function. MMOS looks in this file's folder first."
+    tools: ToolList = Field(
+        default=[],
+        description="Your functions that become tools, as module:function; MMOS looks in this file's folder first. "
+        "And the tools that MMOS has ready: files, shell and web, each alone or with its settings.",
     )
     constraints: list[Text] = Field(
         default=[], description="What no role must break, one sentence each. It becomes a part of each system text."

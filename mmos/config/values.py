@@ -170,9 +170,6 @@ VariableName = Annotated[
 ]
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"), allowed("the name of an HTTP header", read=_read_text)]
 HeaderValue = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$"), allowed("text without line breaks", read=_read_text)]
-FunctionName = Annotated[
-    str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"), allowed("module:function, like mytools:read_file", read=_read_text)
-]
 Condition = Annotated[str, allowed("a condition, like task.complexity > 7", read=_read_text), AfterValidator(_check_condition)]
 OptionValue = Annotated[bool | int | float | str | list[str], allowed("a number, a text, true or false", read=_read_number)]
 ConsultFirst = Annotated[bool | Annotated[int, Field(ge=1, le=8)], allowed("true, false, or a whole number from 1 to 8", read=_read_flag)]

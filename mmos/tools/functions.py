@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import entry_points
@@ -55,9 +55,9 @@ class Reference:
             raise UnusableError(f"{self.module} ends the program when it is imported ({type(error).__name__}: {error})") from error
 
 
-def references(names: Sequence[str]) -> Iterator[Reference]:
-    """The functions that the configuration names, then those that installed packages offer in the entry point group `mmos.tools`."""
-    for place, text in enumerate(names):
+def references(names: Mapping[int, str]) -> Iterator[Reference]:
+    """The functions that the configuration names, by position; then those that installed packages offer in the entry point group `mmos.tools`."""
+    for place, text in names.items():
         module, _, name = text.partition(":")
         yield Reference(text, module, name, place)
     for entry in entry_points(group=GROUP):

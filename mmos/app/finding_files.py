@@ -1,0 +1,67 @@
+"""Lets a model find the files of a folder that an instruction is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+import orjson
+
+from mmos.app.answer import Answer
+from mmos.app.lifecycle import RunOptions, Watch
+from mmos.app.ready import FINDING
+from mmos.errors import MmosError, NoAnswer, ToolError
+from mmos.prompting.templates import Templates
+from mmos.tools.ready.folder import Folder
+
+MOST_TURNS = 24
+
+
+class Finder(Protocol):
+    """What finding needs of an app."""
+
+    templates: Templates
+
+    async def run(self, task: str, *, options: RunOptions | None = None, watch: Watch | None = None) -> Answer: ...
+
+
+async def find(app: Finder, instruction: str, root: Path, options: RunOptions | None = None, watch: Watch | None = None) -> list[Path]:
+    """The files below `root` that must be changed, as a model proposes them after it has looked. It changes none.
+
+    Raises `NoAnswer` if it proposes none, and the error of the run if that fails.
+    """
+    options = options or RunOptions()
+    task = app.templates.fill("find_files", instruction=instruction)
+    answer = await app.run(task, options=_looking(options, root), watch=watch)
+    if answer.reason is not None:
+        raise MmosError(answer.reason.message, next_step=answer.reason.next)
+    paths = [*_proposed(answer.text or "", Folder(root))]
+    if not paths:
+        raise NoAnswer(
+            "The model named no file that must be changed.", next_step="Name the files with --file, or say more in the instruction."
+        )
+    return [root / path for path in paths]
+
+
+def _looking(options: RunOptions, root: Path) -> RunOptions:
+    """The options of the run that finds: one model with the tools that look. What is for the answer of the user is left out."""
+    return replace(
+        options, tools=[FINDING], folder=str(root), strategy=None if options.role_only else "single", max_turns=options.max_turns or MOST_TURNS,
+        schema=None, validate=None, quality_threshold=None, consult="",
+    )  # fmt: skip
+
+
+def _proposed(text: str, folder: Folder) -> Iterator[str]:
+    """The paths of files that are there. The tool has checked them, but the model may have written a text in place of the call."""
+    try:
+        paths = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return
+    for path in paths if isinstance(paths, list) else ():
+        try:
+            if isinstance(path, str) and folder.check_writable(path) and folder.exists(path):
+                yield path
+        except ToolError:
+            continue
