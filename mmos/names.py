@@ -30,3 +30,12 @@ def is_cloud(name: str) -> bool:
 def same_model(one: str, other: str) -> bool:
     """Whether an Ollama would serve the same model under both names."""
     return canonical(one) == canonical(other)
+
+
+PATTERN = "pattern:"
+"""What stands before the name of a pattern where it stands for a model."""
+
+
+def pattern_named(model: str) -> str:
+    """The pattern that stands for a model, as in `pattern:code_review`. Empty: it is a model."""
+    return model.removeprefix(PATTERN) if model.startswith(PATTERN) else ""

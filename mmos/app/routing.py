@@ -13,6 +13,7 @@ from mmos.app.source import Source
 from mmos.app.system_texts import ARBITER
 from mmos.app.task_rules import TaskRules
 from mmos.choice_events import RuleMet, TaskRouted
+from mmos.config.routing_schema import answering
 from mmos.errors import UsageError
 from mmos.messages import Message
 from mmos.participant.ruled import FOR_ALL
@@ -49,7 +50,7 @@ class Router:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._default = source.config.orchestration.defaults.strategy
+        self._default = answering(source.config.orchestration.defaults.strategy)
         self._rules = TaskRules(source.config.orchestration.routing)
         self._turn_rules: TurnRules | None = None
         self._chooser: Chooser | None = None

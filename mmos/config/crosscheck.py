@@ -8,11 +8,13 @@ from typing import Any
 from mmos.config import rule_actions
 from mmos.config.document import Document
 from mmos.config.model_checks import entries
+from mmos.config.pattern_checks import findings as patterns
+from mmos.config.pattern_checks import key_of, members_in
 from mmos.config.phases import DONE, INITIAL
 from mmos.config.rule_checks import conditions, taken_names
 from mmos.config.wording import FromEnvironment, Place, listed, mapping, perhaps, with_type
 from mmos.errors import Problem
-from mmos.names import is_cloud
+from mmos.names import is_cloud, pattern_named
 
 Findings = Iterator[tuple[Place, str]]
 
@@ -47,6 +49,7 @@ def crosscheck(data: Any, document: Document) -> list[Problem]:
         _recovery(orchestration),
         _weights(orchestration),
         entries(orchestration),
+        patterns(orchestration),
     )
     return [document.problem((_TOP, *place), message) for check in checks for place, message in check]
 
@@ -147,7 +150,7 @@ def _weights(orchestration: dict[str, Any]) -> Findings:
 
 def _cloud(orchestration: dict[str, Any]) -> Findings:
     servers = mapping(orchestration, "servers")
-    for place, role in roles_in(orchestration):
+    for place, role in (*roles_in(orchestration), *members_in(orchestration)):
         named = role.get("server", list(servers))
         hosts = [mapping(servers, name) for name in (named if isinstance(named, list) else [named]) if isinstance(name, str)]
         if mapping(orchestration, "fleet").get("allow_cloud") or any(
@@ -158,13 +161,13 @@ def _cloud(orchestration: dict[str, Any]) -> Findings:
             if is_cloud(model):
                 cure = "write allow_cloud: true for its server or under 'fleet', or name another model"
                 yield (
-                    (*place, "model", *step),
+                    (*place, *key_of(orchestration, place), *step),
                     f"found {with_type(model)}, which runs in a cloud, so its prompts would leave the house; {cure}",
                 )
 
 
 def _embedded(orchestration: dict[str, Any]) -> Findings:
-    for place, role in roles_in(orchestration):
+    for place, role in (*roles_in(orchestration), *members_in(orchestration)):
         server = role.get("server")
         definition = mapping(orchestration, "servers", server) if isinstance(server, str) else {}
         models = mapping(definition, "models")
@@ -172,13 +175,13 @@ def _embedded(orchestration: dict[str, Any]) -> Findings:
             continue
         for step, model in _models(role, orchestration):
             if model not in models:
-                yield (*place, "model", *step), f"found {with_type(model)}, allowed on '{server}': {listed(models)}"
+                yield (*place, *key_of(orchestration, place), *step), f"found {with_type(model)}, allowed on '{server}': {listed(models)}"
 
 
 def _models(role: dict[str, Any], orchestration: dict[str, Any]) -> Iterator[tuple[Place, str]]:
     """The models of a role by their own names, each with its place below the role's `model`."""
     found = role.get("model")
     for step, model in [((index,), model) for index, model in enumerate(found)] if isinstance(found, list) else [((), found)]:
-        if isinstance(model, str):
+        if isinstance(model, str) and not pattern_named(model):
             own = mapping(orchestration, "models", model).get("model", model)
             yield step, own if isinstance(own, str) else model

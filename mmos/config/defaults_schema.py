@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from mmos.config.routing_schema import Strategy
+from mmos.config.patterns_schema import PatternName, StrategyName
 from mmos.config.section import Section
 from mmos.config.values import Portion
 
 
 class Defaults(Section):
-    strategy: Strategy | None = Field(
+    strategy: StrategyName | None = Field(
         default=None,
-        description="Who answers a run that does not say it: single (the arbiter's model alone) or intelligent (whoever fits the task). "
+        description="Who answers a run that does not say it: single (the arbiter's model alone), intelligent (whoever fits the task) or the name of a pattern. "
+        "Default: as pattern says.",
+    )
+    pattern: PatternName | None = Field(
+        default=None,
+        description="The pattern that answers a run that does not say who does, also if the strategy intelligent finds nobody. "
         "Default: the arbiter, who consults the others as it likes.",
     )
     quality_threshold: Portion = Field(

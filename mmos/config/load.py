@@ -15,7 +15,7 @@ from mmos.config.environment import MOST_CHARACTERS, Expansion
 from mmos.config.gpus import unmet
 from mmos.config.keeping import Keep, keeping_of
 from mmos.config.model_keys import named, sizes_of
-from mmos.config.roles import Changes, ResolvedRole, implicit_servers, resolve_roles, windows_of
+from mmos.config.roles import Changes, ResolvedRole, each_choice, implicit_servers, resolve_members, resolve_roles, windows_of
 from mmos.config.schema import File, Orchestration, Server
 from mmos.config.sources import Source, expanded, find, local_address
 from mmos.config.translate import translate
@@ -59,6 +59,14 @@ class Config:
     def roles(self, changes: Changes | None = None, *, gpu: int | None = None) -> dict[str, ResolvedRole]:
         """`gpu`: where a run wants the roles that may run there."""
         return resolve_roles(self.orchestration, changes or {}, gpu)
+
+    def members(self) -> list[ResolvedRole]:
+        """The models that patterns ask beside the roles, each as a role with the name PATTERN/MEMBER."""
+        return resolve_members(self.orchestration) if self.orchestration.patterns else []
+
+    def asked(self) -> list[ResolvedRole]:
+        """Everybody who may be asked: every role once for each of its models, and the members of patterns."""
+        return [*each_choice(self.roles()), *self.members()]
 
     def windows(self, changes: Changes | None = None) -> Windows:
         """Which window a model has on a host."""

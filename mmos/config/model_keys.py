@@ -18,6 +18,8 @@ class Named(NamedTuple):
     model: str
     entry: Model | None = None
     """What `models` says of it, if it is named by its key."""
+    pattern: str = ""
+    """The pattern that it acts for."""
 
     def window(self, role: Role) -> int | None:
         return role.context_window or (self.entry.context_window if self.entry else None)
@@ -38,7 +40,12 @@ class Named(NamedTuple):
 
     def values(self, role: Role) -> dict[str, Any]:
         """What a role has of this model, if it is not its first one."""
-        return {"options": self.options(role.options), "think": self.think(role.think), "calls_at_once": self.calls_at_once}
+        return {
+            "options": self.options(role.options),
+            "think": self.think(role.think),
+            "calls_at_once": self.calls_at_once,
+            "pattern": self.pattern,
+        }
 
 
 def named(spellings: str | Sequence[str], entries: Entries) -> tuple[Named, ...]:

@@ -33,11 +33,13 @@ VOTINGS: tuple[Voting, ...] = get_args(Voting)
 USUAL_AGGREGATION = "Synthesize these responses into the best single answer:"
 
 
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$"
 PatternName = Annotated[
     str,
-    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$"),
+    Field(pattern=_NAME),
     allowed("a name of at most 80 letters, digits, '.', '_' and '-'"),
 ]
+StrategyName = Annotated[str, Field(pattern=_NAME), allowed("single, intelligent, or the name of a pattern")]
 ShapeName = Annotated[
     str,
     Field(pattern=rf"^({'|'.join(SHAPES)}|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*)$"),
@@ -51,6 +53,9 @@ class PatternMember(Section):
 
     model: ModelName | None = Field(default=None, description="The model, a key under models, or pattern:NAME for another pattern.")
     role: RoleName | None = Field(default=None, description="A role of this file in place of a model, with its own text and tools.")
+    name: Text | None = Field(
+        default=None, description="What it is called in lines and documents. Default: the model or the role, as written here."
+    )
     server: ServerChoice | None = Field(default=None, description="Where the model may run. Default: on any host that has it.")
     provider: Annotated[Provider, one_of(*get_args(Provider))] | None = Field(
         default=None, description="In place of server: any server of this kind (ollama, lmstudio, openai, embedded)."

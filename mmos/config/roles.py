@@ -6,7 +6,8 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
-from mmos.config.model_keys import Entries, Named, named
+from mmos.config.model_keys import Named
+from mmos.config.pattern_models import Asked, acting, asked_models, models_behind
 from mmos.config.schema import Arbiter, Channel, Consult, Memory, Orchestration, Role, Server, Specialist, Toolrules
 from mmos.config.windows import Use, Windows
 from mmos.config.wording import Place
@@ -75,7 +76,9 @@ class ResolvedRole:
     pattern: str = ""
     """The pattern that answers in place of its model, or advises it."""
     own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Of the other models: what they have other values of, because of their entries under `models`."""
+    """Of the other models: what they have other values of, because of their entries under `models`, or because they act for a pattern."""
+    pattern: str = ""
+    """The pattern that answers in place of its first model, which acts for it. Empty: the model answers."""
 
     @property
     def consultable(self) -> bool:
@@ -125,9 +128,10 @@ def resolve_roles(orchestration: Orchestration, changes: Changes, gpu: int | Non
     windows = windows_of(orchestration, changes)
     resolved = {}
     for name, role in roles_in(orchestration).items():
-        models, servers = named(role.model, orchestration.models), servers_of(role)
+        models, servers = models_behind(orchestration, role.model), servers_of(role)
         if name in changes:
-            models, servers = named(changes[name][0], orchestration.models), changes[name][1]
+            models, servers = models_behind(orchestration, changes[name][0]), changes[name][1]
+        servers = servers or _servers_behind(orchestration, models[0])
         narrow = meeting(orchestration, servers, Need.of(role, gpu)) or meeting(orchestration, servers, Need.of(role)) or servers
         one = _resolve(name, role, narrow, [(model, windows.of(model.model, servers)) for model in models])
         resolved[name] = replace(one, guidance=Guidance.of(orchestration, role))
@@ -142,12 +146,51 @@ def meeting(orchestration: Orchestration, servers: tuple[str, ...], need: Need) 
     return tuple(name for name in known if need.met_by(orchestration.servers.get(name)))
 
 
+def _servers_behind(orchestration: Orchestration, model: Named) -> tuple[str, ...]:
+    """Where a model runs that acts for a pattern. Empty: anywhere, or it acts for none."""
+    return acting(orchestration, model.pattern)[1] if model.pattern else ()
+
+
+def resolve_members(orchestration: Orchestration) -> list[ResolvedRole]:
+    """The models that patterns ask, each as a role with the name PATTERN/MEMBER."""
+    windows = windows_of(orchestration, {})
+    return [_as_role(orchestration, one, windows.of(one.model.model, one.servers)) for one in asked_models(orchestration)]
+
+
+def _as_role(orchestration: Orchestration, one: Asked, window: int) -> ResolvedRole:
+    name, need, timeout = f"{one.pattern}/{one.name}", Need(), None
+    options: dict[str, Any] = {}
+    if (member := one.member) is not None:
+        need = Need(frozenset([*member.gpu_ids, *([] if member.gpu_id is None else [member.gpu_id])]), member.vram_required_gb)
+        options, timeout = {"temperature": member.temperature, "num_predict": member.max_tokens}, member.timeout
+    servers = meeting(orchestration, one.servers, need) or one.servers
+    system = member.system_prompt if member else None
+    return ResolvedRole(
+        name,
+        one.model.model,
+        servers,
+        window,
+        options=one.model.options(options),
+        think=one.model.think(None),
+        system=system,
+        timeout=timeout,
+    )
+
+
 def windows_of(orchestration: Orchestration, changes: Changes) -> Windows:
-    """The windows that the roles have, both as the file says and with the changes: what a run changes narrows no window."""
-    roles, entries = roles_in(orchestration), orchestration.models
-    uses = [Use(one.model, servers_of(role), one.window(role)) for role in roles.values() for one in named(role.model, entries)]
-    changed = [(named(model, entries)[0], servers, roles[name]) for name, (model, servers) in changes.items()]
-    return Windows([*uses, *(Use(one.model, servers, one.window(role)) for one, servers, role in changed)])
+    """The windows that roles and members of patterns have, both as the file says and with the changes: what a run changes narrows no window."""
+    roles = roles_in(orchestration)
+    uses = [
+        Use(one.model, servers_of(role) or _servers_behind(orchestration, one), one.window(role))
+        for role in roles.values()
+        for one in models_behind(orchestration, role.model)
+    ]
+    members = [
+        Use(one.model.model, one.servers, one.model.entry.context_window if one.model.entry else None)
+        for one in asked_models(orchestration)
+    ]
+    changed = [(models_behind(orchestration, model)[0], servers, roles[name]) for name, (model, servers) in changes.items()]
+    return Windows([*uses, *members, *(Use(one.model, servers, one.window(role)) for one, servers, role in changed)])
 
 
 def roles_in(orchestration: Orchestration) -> dict[str, Role]:
@@ -184,13 +227,14 @@ def _resolve(name: str, role: Role, servers: tuple[str, ...], models: Sequence[t
         first.entry.prompts if first.entry else None,
         first.calls_at_once,
         role.memory if isinstance(role, Specialist) else "thread",
-        own=own if any(one.entry for one, _ in models) else {},
+        own=own if any(one.entry or one.pattern for one, _ in models) else {},
+        pattern=first.pattern,
     )
 
 
-def models_of(role: Role, entries: Entries) -> tuple[str, ...]:
+def models_of(role: Role, orchestration: Orchestration) -> tuple[str, ...]:
     """The models of a role, in the order of preference. Of several spellings of one, the first."""
-    return tuple(one.model for one in named(role.model, entries))
+    return tuple(one.model for one in models_behind(orchestration, role.model))
 
 
 def first_of(role: Role) -> str:
@@ -225,4 +269,5 @@ def implicit_servers(orchestration: Orchestration, local: str) -> dict[str, Serv
 
 def _undefined(orchestration: Orchestration) -> tuple[str, ...]:
     named = dict.fromkeys(server for role in roles_in(orchestration).values() for server in servers_of(role))
+    named |= dict.fromkeys(server for one in asked_models(orchestration) for server in one.servers)
     return tuple(name for name in named if name not in orchestration.servers)

@@ -7,12 +7,19 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field
 
 from mmos.config.class_schema import TaskClass
+from mmos.config.patterns_schema import PatternName
 from mmos.config.section import Section
 from mmos.config.values import ClassName, Condition, Flag, ModelName, RoleName, one_of
 
 Answering = Literal["single", "intelligent"]
 """Who answers: one model alone, or whoever fits the task."""
 ANSWERING: tuple[Answering, ...] = get_args(Answering)
+
+
+def answering(strategy: str | None) -> Answering | None:
+    """Who answers. None: a pattern does, or nobody said it."""
+    return next((word for word in ANSWERING if word == strategy), None)
+
 
 Strategy = Annotated[Answering, one_of(*ANSWERING)]
 
@@ -26,6 +33,9 @@ class Rule(Section):
     model: ModelName | None = Field(default=None, description="The model that answers the user, in place of the arbiter's own.")
     strategy: Strategy | None = Field(
         default=None, description="Who answers: single (the arbiter's model alone) or intelligent (whoever fits the task)."
+    )
+    pattern: PatternName | None = Field(
+        default=None, description="The pattern that works on the task: as advice, that the arbiter should use it."
     )
     enforce: Flag | None = Field(default=None, description="Whether MMOS acts on this rule itself. Default: as routing.enforce says.")
 

@@ -10,13 +10,17 @@ from mmos.config.wording import FromEnvironment, Place, listed, perhaps, with_ty
 
 Findings = Iterator[tuple[Place, str]]
 
-ACTIONS = ("specialist", "prefer", "model", "strategy")
+ACTIONS = ("specialist", "prefer", "model", "strategy", "pattern")
 """The keys that say what a rule does."""
 
 APART: tuple[tuple[str, str, str], ...] = (
     ("specialist", "prefer", "both say who is consulted"),
     ("specialist", "strategy", "with a strategy, the arbiter consults nobody first"),
     ("prefer", "strategy", "with a strategy, the arbiter consults nobody first"),
+    ("specialist", "pattern", "both say who works on the task"),
+    ("prefer", "pattern", "both say who works on the task"),
+    ("model", "pattern", "both say who answers"),
+    ("strategy", "pattern", "both say who answers"),
 )
 """Keys that do not go together, and why."""
 

@@ -9,6 +9,7 @@ from typing import Any
 from mmos.config import crosscheck
 from mmos.config.environment import escaped, has_reference
 from mmos.config.load import Config
+from mmos.config.pattern_checks import members_in
 from mmos.config.phase_schema import Phase, PhaseTools
 from mmos.config.roles import ResolvedRole, first_of, models_of, roles_in
 from mmos.config.schema import Orchestration, Role, Server, Toolrules
@@ -74,7 +75,8 @@ def _effective(config: Config, channels: TestedChannels) -> dict[str, Any]:
 
 def _hosts_in_file(config: Config) -> set[Any]:
     """Hosts that the file names, and `local` for a file that names none; not those from the environment."""
-    choices = [role.get("server") for _, role in crosscheck.roles_in(config.document.at(("orchestration",)))]
+    data = config.document.at(("orchestration",))
+    choices = [role.get("server") for _, role in (*crosscheck.roles_in(data), *members_in(data))]
     return {"local", *(name for choice in choices for name in (choice if isinstance(choice, list) else [choice]))}
 
 
@@ -92,7 +94,7 @@ def _giver(orchestration: Orchestration, roles: Mapping[str, Role], key: str, ro
     if key in entries and entries[key].context_window == role.window:
         return f"models.{key}"
     for name, other in roles.items():
-        if other.context_window == role.window and any(same_model(model, role.model) for model in models_of(other, entries)):
+        if other.context_window == role.window and any(same_model(model, role.model) for model in models_of(other, orchestration)):
             return f"shared with {name}: one model on one server has one window"
     return _DEFAULT
 

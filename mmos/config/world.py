@@ -15,7 +15,8 @@ from mmos.config.document import Document
 from mmos.config.environment import has_reference
 from mmos.config.facts import STATED, TASK_CLASSES
 from mmos.config.gpus import shared_gpus
-from mmos.config.model_keys import Entries
+from mmos.config.pattern_doubts import findings as patterns
+from mmos.config.pattern_models import asked_models
 from mmos.config.phases import Phases
 from mmos.config.roles import models_of, placed_roles, respelled, servers_of
 from mmos.config.rule_checks import covered
@@ -67,6 +68,7 @@ def warnings(orchestration: Orchestration, document: Document, around: Surroundi
             document,
         ),
         _phases(orchestration),
+        patterns(orchestration),
         _near_keys(orchestration),
     )
     return [document.problem(("orchestration", *place), message) for check in checks for place, message in check]
@@ -136,8 +138,10 @@ def _twins(orchestration: Orchestration) -> Findings:
 
 
 def _misspelt(orchestration: Orchestration, document: Document) -> Findings:
-    for place, role in placed_roles(orchestration):
-        for server in servers_of(role):
+    named = [(place, servers_of(role)) for place, role in placed_roles(orchestration)]
+    named += [(one.place, one.servers) for one in asked_models(orchestration) if one.member]
+    for place, servers in named:
+        for server in servers:
             literal = not any(has_reference(text) for text in _texts(document.at(("orchestration", *place, "server"))))
             near = nearest(server, orchestration.servers, 0.8) if literal and server not in orchestration.servers else ""
             if near:
@@ -152,6 +156,7 @@ def _spellings(orchestration: Orchestration, document: Document) -> Findings:
         for index, model in enumerate(role.model if isinstance(role.model, list) else [role.model])
         if model not in orchestration.models
     }
+    places |= {(*one.place, *one.key): (one.model.model, one.servers) for one in asked_models(orchestration) if one.model.entry is None}
     for at, other in respelled(places):
         mine = document.display(("orchestration", *at), places[at][0])
         yield at, f"{mine} and {shown(other)} are one model; MMOS treats them as one; write {shown(other)} here, too"
@@ -176,7 +181,7 @@ def _reloads(orchestration: Orchestration) -> Findings:
     """Options that a host loads a model with. When roles of one model differ in one, each loads the model again after the other."""
     for (place, role), (other_place, other) in combinations(placed_roles(orchestration), 2):
         mine, theirs = {*servers_of(role)}, {*servers_of(other)}
-        if not _shares_a_model(role, other, orchestration.models) or (mine and theirs and not mine & theirs):
+        if not _shares_a_model(role, other, orchestration) or (mine and theirs and not mine & theirs):
             continue
         for option in sorted(LOAD_OPTIONS & (role.options.keys() | other.options.keys())):
             if role.options.get(option) != other.options.get(option):
@@ -185,8 +190,8 @@ def _reloads(orchestration: Orchestration) -> Findings:
                 yield (*at, "options", option), f"{names}, so a host loads it again for each; write the same value in both"
 
 
-def _shares_a_model(role: Role, other: Role, entries: Entries) -> bool:
-    return not {*map(canonical, models_of(role, entries))}.isdisjoint(map(canonical, models_of(other, entries)))
+def _shares_a_model(role: Role, other: Role, orchestration: Orchestration) -> bool:
+    return not {*map(canonical, models_of(role, orchestration))}.isdisjoint(map(canonical, models_of(other, orchestration)))
 
 
 def _files(orchestration: Orchestration, document: Document, around: Surroundings) -> Findings:
@@ -255,9 +260,15 @@ def _phases(orchestration: Orchestration) -> Findings:
 def _near_keys(orchestration: Orchestration) -> Findings:
     """Names of models that are probably keys of `models` with a typing error."""
     entries, known = orchestration.models, {canonical(entry.model) for entry in orchestration.models.values()}
+    named: list[tuple[Place, str]] = [
+        ((*one.place, *one.key), one.model.model) for one in asked_models(orchestration) if one.model.entry is None
+    ]
     for place, role in placed_roles(orchestration):
-        for index, model in enumerate([role.model] if isinstance(role.model, str) else role.model):
-            near = "" if model in entries or ":" in model or canonical(model) in known else nearest(model, entries, 0.8)
-            if near:
-                at = (*place, "model", *([] if isinstance(role.model, str) else [index]))
-                yield at, f"'{shown(model)}' is no key of 'models', so it means a model of this name; did you mean '{near}'?"
+        models = role.model
+        named += (
+            [((*place, "model"), models)] if isinstance(models, str) else [((*place, "model", i), model) for i, model in enumerate(models)]
+        )
+    for at, model in named:
+        near = "" if model in entries or ":" in model or canonical(model) in known else nearest(model, entries, 0.8)
+        if near:
+            yield at, f"'{shown(model)}' is no key of 'models', so it means a model of this name; did you mean '{near}'?"
