@@ -53,7 +53,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 STRATEGIES = ("auto", "round_robin", "pack", "spread", "manual")
 """The values of `gpu.strategy`."""
 ANSWERING = ("single", "intelligent")
-"""The values of `defaults.strategy`."""
+"""The values of `defaults.strategy` beside the names of patterns."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,9 @@ class Options:
 
     def _beside(self, path: Path) -> Path:
         """Give `.mmos`, but no link beside a file that nobody named: it may lead to the user's other conversations."""
-        folder = path.parent / ".mmos"
+        from mmos.config.sources import home_of
+
+        folder = home_of(path) / ".mmos"
         if folder.is_symlink() and self.file().found:
             from mmos.errors import StateError
 

@@ -34,6 +34,14 @@ class Document:
     data: Any = None
     lines: dict[Place, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    origins: dict[Place, Place] = field(default_factory=dict)
+    """If the file is of another tool: the places in the file that our keys come from."""
+    notes: list[Problem] = field(default_factory=list)
+    """Warnings of the file itself."""
+    comments: dict[Place, str] = field(default_factory=dict)
+    """What a reader of our keys should know, if the file is of another tool."""
+    tool: str = ""
+    """The other tool."""
 
     def where(self, place: Place) -> str:
         """FILE:LINE of a place, or of the nearest place around it that the file contains."""
@@ -43,7 +51,12 @@ class Document:
         return self.name
 
     def problem(self, place: Place, message: str) -> Problem:
-        return Problem(self.where(place), dotted(place), message)
+        return Problem(self.where(place), dotted(self._origin(place)), message)
+
+    def _origin(self, place: Place) -> Place:
+        """The place as the file spells it. A place that is in no file of another tool is named as ours."""
+        found = (place[:length] for length in range(len(place), 0, -1) if place[:length] in self.origins)
+        return next((self.origins[known] for known in found), place)
 
     def display(self, place: Place, value: str) -> str:
         """A text for people: if it refers to the environment, as the file has it."""

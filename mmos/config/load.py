@@ -10,14 +10,15 @@ from typing import Any
 from pydantic import ValidationError
 
 from mmos.config.crosscheck import crosscheck
-from mmos.config.document import MOST_PROBLEMS, Document, in_order, read_file, read_mapping, read_text
+from mmos.config.document import MOST_PROBLEMS, Document, in_order, read_mapping, read_text
 from mmos.config.environment import MOST_CHARACTERS, Expansion
+from mmos.config.foreign.dialects import in_our_keys, read_configuration
 from mmos.config.gpus import unmet
 from mmos.config.keeping import Keep, keeping_of
 from mmos.config.model_keys import named, sizes_of
 from mmos.config.roles import Changes, ResolvedRole, each_choice, implicit_servers, resolve_members, resolve_roles, windows_of
 from mmos.config.schema import File, Orchestration, Server
-from mmos.config.sources import Source, expanded, find, local_address
+from mmos.config.sources import Source, expanded, find, home_of, local_address
 from mmos.config.translate import translate
 from mmos.config.windows import Windows
 from mmos.config.world import Surroundings, unset_variables, warnings
@@ -49,7 +50,7 @@ class Config:
 
     @property
     def folder(self) -> Path | None:
-        return self.path.parent if self.path else None
+        return home_of(self.path) if self.path else None
 
     @property
     def text(self) -> str:
@@ -99,17 +100,17 @@ def load(source: Source | Path | str, *, environ: Mapping[str, str]) -> Config:
     if not isinstance(source, Source):
         source = Source(Path(source).absolute(), str(source))
     path = source.path or source.built_in
-    document = read_file(path, source.name, cure="; `mmos config init` writes a configuration")
+    document = read_configuration(path, source.name, cure="; `mmos config init` writes a configuration")
     return replace(_check(document, source.path, environ), found=source.found)
 
 
 def from_text(text: str, name: str, environ: Mapping[str, str]) -> Config:
-    return _check(read_text(text, name), None, environ)
+    return _check(in_our_keys(read_text(text, name)), None, environ)
 
 
 def from_mapping(mapping: Mapping[str, Any], *, environ: Mapping[str, str], name: str = "") -> Config:
     """`name` is where the mapping comes from."""
-    return _check(read_mapping(mapping, name), None, environ)
+    return _check(in_our_keys(read_mapping(mapping, name)), None, environ)
 
 
 def _check(document: Document, path: Path | None, environ: Mapping[str, str]) -> Config:
@@ -127,8 +128,8 @@ def _check(document: Document, path: Path | None, environ: Mapping[str, str]) ->
     problems += crosscheck(data, document)
     if problems or orchestration is None:
         raise ConfigError(_first(in_order(problems)))
-    around = Surroundings(environ, path.parent if path else Path.cwd())
-    notes = unset_variables(expansion.unset, document) + warnings(orchestration, document, around)
+    around = Surroundings(environ, home_of(path) if path else Path.cwd())
+    notes = document.notes + unset_variables(expansion.unset, document) + warnings(orchestration, document, around)
     implicit = implicit_servers(orchestration, local)
     return Config(orchestration, path, tuple(_first(in_order(notes))), implicit, _placed(orchestration, around), document)
 

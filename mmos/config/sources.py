@@ -10,6 +10,9 @@ from pathlib import Path
 from mmos.errors import ConfigError, Problem
 
 FILE_NAME = "orchestration.yaml"
+CAMUS_FOLDER = ".camus"
+OF_OTHER_TOOLS = (f"{CAMUS_FOLDER}/config.yml", f"{CAMUS_FOLDER}/config.yaml", "opencode.toml")
+"""Configurations of other tools in the working folder, in the order of looking."""
 BUILT_IN = Path(__file__).with_name("default.yaml")
 _EMBEDDED = Path(__file__).with_name("embedded.yaml")
 
@@ -37,8 +40,9 @@ def find(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> Source:
         return _named(explicit, cwd / expanded(explicit, environ), "-c")
     if environ.get("MMOS_CONFIG"):
         return _named(environ["MMOS_CONFIG"], cwd / expanded(environ["MMOS_CONFIG"], environ), "$MMOS_CONFIG")
-    if is_file(cwd / FILE_NAME):
-        return Source(cwd / FILE_NAME, FILE_NAME, found=True)
+    for name in (FILE_NAME, *OF_OTHER_TOOLS):
+        if is_file(cwd / name):
+            return Source(cwd / name, name, found=True)
     users = user_folder(environ) / FILE_NAME
     return Source(users, str(users)) if is_file(users) else BUILT_IN_SOURCE
 
@@ -57,6 +61,11 @@ def user_state(environ: Mapping[str, str]) -> Path:
     if not base.is_absolute():
         base = _home(environ) / ".local" / "state"
     return base / "mmos"
+
+
+def home_of(path: Path) -> Path:
+    """The folder that a configuration file is for: the one that it is in, or the one around `.camus`."""
+    return path.parent.parent if path.parent.name == CAMUS_FOLDER else path.parent
 
 
 def expanded(path: str, environ: Mapping[str, str]) -> Path:
