@@ -5,8 +5,9 @@ from __future__ import annotations
 from wcwidth import wcswidth
 
 from mmos import events
-from mmos.cli.activity import Activity, Work
+from mmos.cli.activity import Activity
 from mmos.cli.guard import unstyled
+from mmos.cli.work import Work
 from mmos.messages import Message, ToolCall, Usage
 from mmos.placement.facts import Outlook
 from mmos.scope import Hint

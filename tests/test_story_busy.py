@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import mmos
-from mmos.cli.activity import expectation
+from mmos.cli.work import expectation
 from mmos.fleet.asking import Ask, Observer
 from mmos.hosts.face import ChatRequest
 from mmos.messages import Message

@@ -10,7 +10,7 @@ import pytest
 from placing import GIB, USAGE, fleet, load, send, sent
 
 import mmos
-from mmos.cli.activity import expectation
+from mmos.cli.work import expectation
 from mmos.errors import ConfigError
 from mmos.placement.facts import Call, Limit
 from mmos.placement.quotas import EACH_THREAD, HOUR, Quota, Quotas

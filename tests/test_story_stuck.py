@@ -12,7 +12,7 @@ import pytest
 
 import mmos
 from mmos.app import RunOptions
-from mmos.cli.activity import expectation
+from mmos.cli.work import expectation
 from mmos.errors import HostTimeout
 from mmos.events import ModelFailed
 from mmos.fleet.asking import Ask, Observer

@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 import mmos
 from mmos.app.lifecycle import Watch
 from mmos.cli import hosts
-from mmos.cli.activity import expectation
 from mmos.cli.progress import Heartbeat, RunDisplay
+from mmos.cli.work import expectation
 from mmos.fleet.asking import Ask, Observer
 from mmos.fleet.fleet import Fleet
 from mmos.fleet.survey import survey

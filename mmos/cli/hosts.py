@@ -201,7 +201,7 @@ def _rows(state: HostState, now: float) -> list[list[Cell]]:
 
 
 def _load(load: Planned) -> str:
-    from mmos.cli.activity import loading
+    from mmos.cli.work import loading
 
     if load.begun:
         return f"{load.model}: {loading(load.part, load.seconds)}"

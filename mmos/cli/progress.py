@@ -14,11 +14,12 @@ from typing import TextIO
 import click
 
 from mmos import events
-from mmos.cli.activity import Activity, expectation
+from mmos.cli.activity import Activity
 from mmos.cli.output import one_line, whole_seconds, write_unchanged
 from mmos.cli.styles import style
 from mmos.cli.text import harmless
 from mmos.cli.trace import progress
+from mmos.cli.work import expectation
 from mmos.placement.facts import Outlook
 from mmos.scope import Hint
 

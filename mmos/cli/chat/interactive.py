@@ -10,7 +10,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from mmos.cli.activity import loading
 from mmos.cli.app import app_of
 from mmos.cli.chat import commands
 from mmos.cli.chat.conversations import caution, continue_thread, header, open_session, resume_command
@@ -20,6 +19,7 @@ from mmos.cli.chat.renderer import TerminalPage
 from mmos.cli.questions import hint, typed_answer, until
 from mmos.cli.styles import colourless, style
 from mmos.cli.text import fit, flat, hanging, wrapped
+from mmos.cli.work import loading
 from mmos.errors import MmosError, UsageError
 from mmos.events import QuestionAsked
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO, cast
 
 from mmos import events
-from mmos.cli.activity import Activity, Work
+from mmos.cli.activity import Activity
 from mmos.cli.chat.conversations import next_step
 from mmos.cli.chat.desktop import edit_text
 from mmos.cli.chat.markdown import MarkdownStream
@@ -15,6 +15,7 @@ from mmos.cli.chat.page import PageStream, interrupted, spent
 from mmos.cli.chat.terminal import Terminal
 from mmos.cli.styles import style
 from mmos.cli.text import wrapped
+from mmos.cli.work import Work
 from mmos.errors import MmosError
 from mmos.scope import Hint
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmos.cli.activity import Work
 from mmos.cli.chat.page import Page
 from mmos.cli.styles import style
 from mmos.cli.text import hanging
+from mmos.cli.work import Work
 from mmos.errors import MmosError, UsageError
 from mmos.plurals import counted
 
