@@ -7,13 +7,16 @@ from dataclasses import replace
 
 from mmos import events, window_events
 from mmos.cli import parts
+from mmos.cli.pattern_words import begins, seen
 from mmos.cli.talks import SAYING, watched
 from mmos.cli.text import flat
 from mmos.cli.trace import note, what_came, what_of
 from mmos.cli.verdicts import working
 from mmos.cli.work import Work, line
+from mmos.pattern_events import MemberEnded, MemberVoted, PatternBegun, PatternEnded
 from mmos.quality_events import AnswerJudged
 from mmos.scope import Hint
+from mmos.views.patterns import PATTERN
 from mmos.views.quality import is_judgement
 from mmos.views.talks import TOOL
 
@@ -35,6 +38,14 @@ class Activity:
         self._questions: dict[str, dict[str, Work]] = {}
         """For each call, the work for each of its questions, by key."""
         self._lanes: dict[str, Work] = {}
+        self._patterns: dict[str, Work] = {}
+        """By id: those that stand for a model."""
+        self._members: dict[tuple[str, str], Work] = {}
+        """By the id of the pattern and the key."""
+        self._top = ""
+        """The id of the pattern that answers the user."""
+        self._places: tuple[str, ...] = ()
+        """What the lanes of members begin with."""
         self._warnings: set[str] = set()
         self._failures: set[tuple[str, str]] = set()
         """Failures that were shown already: each is shown once per turn."""
@@ -121,6 +132,16 @@ class Activity:
                     work.ended, work.ok = now, status == "answered"
             case AnswerJudged():
                 self.arbiter.what = ""
+            case PatternBegun():
+                self._begin_pattern(event, now)
+            case MemberEnded(lane=lane) if lane in self._lanes:
+                work = self._members[event.pattern, event.key] = self._lanes[lane]
+                work.ended, work.ok, work.report = now, event.status in ("answered", "abstained"), event.why or event.status
+            case MemberVoted(vote=vote) if vote and (event.pattern, event.key) in self._members:
+                self._members[event.pattern, event.key].vote = vote
+            case PatternEnded(status=status) if event.pattern in self._patterns:
+                work = self._patterns[event.pattern]
+                work.ended, work.ok, work.report = now, status != "failed", event.why
             case events.PhaseChanged(phase=phase):
                 self.arbiter.what = f"phase: {phase}"
             case events.RunResumed():
@@ -137,7 +158,7 @@ class Activity:
             self._own, self.arbiter.role = event.lane, event.role
             self.arbiter.start = self.arbiter.start or now
             return
-        call = self._calls.get(event.call)
+        call = self._calls.get(f"{event.parent}/{PATTERN}" if event.call == PATTERN else event.call)
         if call is None:
             return
         known, work = self._lanes.get(event.lane), self._work_of_question(call, event, now)
@@ -149,6 +170,9 @@ class Activity:
 
     def _work_of_question(self, call: Work, event: events.LaneOpened, now: float) -> Work:
         """The work for a question of a call: the call itself, or one of several below a call that asks several."""
+        if event.call == PATTERN:
+            call.below.append(Work(event.role, start=now, since=now))
+            return call.below[-1]
         works, key = self._questions.setdefault(event.call, {}), event.key.partition("~")[0]
         if call.tool == TOOL:
             key = event.role  # somebody in a talk is asked again and again
@@ -170,8 +194,30 @@ class Activity:
         if event.call in self._calls or event.tool in OWN_LINE or (event.tool in SAYING and event.lane != self._own):
             return
         work = self._calls[event.call] = Work(tool=event.tool, what=what_of(event.arguments), start=now, since=now)
-        above = self._lanes.get(event.lane) if event.lane != self._own else None
+        self._add(work, event.lane)
+
+    def _add(self, work: Work, lane: str) -> None:
+        above = self._lanes.get(lane) if lane != self._own else None
         (self.works if above is None else above.below).append(work)
+
+    def _begin_pattern(self, event: PatternBegun, now: float) -> None:
+        """A pattern that stands for a model has a line of its own. One that a tool runs is shown by its call."""
+        self._places += (f"{event.lane}/{event.call or PATTERN}/",)
+        if event.call or event.pattern in self._patterns:
+            return
+        work = self._patterns[event.pattern] = Work(tool=event.name or event.shape, what=begins(event), start=now, since=now)
+        self._calls[f"{event.lane}/{PATTERN}"] = work
+        self._add(work, event.lane)
+
+    def of_patterns(self, event: events.Event) -> str:
+        """The line about an event of a pattern that answers the user. Empty: it is of something else."""
+        if isinstance(event, PatternBegun) and not event.call and event.lane == self._own:
+            self._top = event.pattern
+        return seen(event) if self._top and getattr(event, "pattern", "") == self._top else ""
+
+    def is_member(self, lane: str) -> bool:
+        """Whether a lane is below a pattern, whose own events tell of it."""
+        return lane.startswith(self._places) if self._places else False
 
     def _finish_call(self, event: events.CallFinished, now: float) -> None:
         work = self._calls.get(event.call)

@@ -77,6 +77,8 @@ class RunDisplay:
     """Print the answer as it comes."""
     progress: bool
     """Print which models are at work."""
+    patterns: bool = False
+    """Print what becomes of a pattern that answers in place of a model, even without `progress`."""
     out: TextIO = field(default_factory=lambda: sys.stdout)
     err: TextIO = field(default_factory=lambda: sys.stderr)
     heartbeat: Heartbeat | None = None
@@ -132,10 +134,14 @@ class RunDisplay:
         """Print one event of the journal as a line."""
         self._live.on_event(event, 0.0)
         if not self.progress:
+            if self.patterns and (line := self._live.of_patterns(event)):
+                self._print(" ".join(line.splitlines()))
             return
         if isinstance(event, events.ModelAsked):
             self._release(not self._live.behind)
         line = " ".join(progress(event).splitlines())  # a name may hold line breaks
+        if isinstance(event, events.ModelReplied) and self._live.is_member(event.lane):
+            return  # a line about its end follows
         if line and not self._live.repeats(event):
             self.note(line)
         if isinstance(event, events.QuestionAsked):

@@ -210,7 +210,8 @@ class Show:
 
         stream = not (whole or self.extract) and (sys.stdout.isatty() if self.stream is None else self.stream)
         progress = sys.stderr.isatty() and not options.json if self.progress is None else self.progress
-        return RunDisplay(stream and not options.json, progress, heartbeat=None if self.progress is False else Heartbeat())
+        heartbeat = None if self.progress is False else Heartbeat()
+        return RunDisplay(stream and not options.json, progress, patterns=self.progress is not False, heartbeat=heartbeat)
 
 
 async def run_and_print(

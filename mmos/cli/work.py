@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from mmos.cli.output import how_long, whole_seconds
+from mmos.cli.output import how_long, one_line, whole_seconds
+from mmos.cli.pattern_words import VOTE
 from mmos.cli.styles import style
 from mmos.cli.text import cells, fit, flat
 from mmos.placement.facts import Outlook
@@ -50,6 +51,8 @@ class Work:
     report: str = ""
     text: str = ""
     """Its answer."""
+    vote: str = ""
+    """What a member of a pattern stands for."""
     number: int = 0
     """The number for /open."""
     below: list[Work] = field(default_factory=list)
@@ -118,9 +121,11 @@ def _done(work: Work) -> list[str]:
     name = f"[{work.number}] {work.role or work.tool}" if work.number else work.role or work.tool
     if not work.ok:
         return [name, _place(work), work.report]
+    vote = f"votes {one_line(work.vote, VOTE)}" if work.vote else ""
     speed = _speed(work.tokens / work.writing_seconds) if work.writing_seconds > 0 else ""
     again = counted(work.retries, "failed attempt") if work.retries else ""
-    return [name, _place(work), counted(work.tokens, "token") if work.tokens else "", speed, again, work.what if not work.role else ""]
+    what = work.what if not work.role else ""
+    return [name, _place(work), counted(work.tokens, "token") if work.tokens else "", speed, again, vote, what]
 
 
 def _place(work: Work) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mmos import events
 from mmos.choice_events import RuleMet, TaskRouted
 from mmos.chunk_events import TaskDivided
-from mmos.cli import parts
+from mmos.cli import parts, pattern_words
 from mmos.cli.chat.commands import ALIASES, COMMANDS, find
 from mmos.cli.chat.page import table
 from mmos.cli.output import how_long
@@ -23,6 +23,7 @@ from mmos.cli.trace import what_of
 from mmos.cli.verdicts import cause as validating
 from mmos.errors import UsageError
 from mmos.events import Entry
+from mmos.pattern_events import ConflictFound, MemberVoted, PatternBegun, PatternEnded, StepRolledBack
 from mmos.plurals import counted
 from mmos.talk_events import MessageReviewed, TalkClosed, TalkNoticed, TalkOpened
 from mmos.views.routes import candidates, in_words
@@ -209,7 +210,8 @@ class Accounts:
     overrides: Collection[str]
     tops: list[Account] = field(default_factory=list)
     _lanes: dict[str, Account] = field(default_factory=dict)
-    _talks: dict[str, Account] = field(default_factory=dict)
+    _within: dict[str, Account] = field(default_factory=dict)
+    """Whose account a talk or a pattern belongs to."""
     _calls: dict[str, events.CallStarted] = field(default_factory=dict)
 
     def apply(self, event: events.Event) -> None:
@@ -221,9 +223,10 @@ class Accounts:
             case events.LaneOpened():
                 account = self._lanes[event.lane] = Account(f"{event.role}: {self._cause(event)}")
                 (self._lanes[event.parent].below if event.parent in self._lanes else self.tops).append(account)
-            case TalkOpened() if event.lane in self._lanes:
-                self._talks[event.talk] = self._lanes[event.lane]
-        own = self._talks.get(getattr(event, "talk", "")) or self._lanes.get(getattr(event, "lane", ""))
+            case TalkOpened(lane=lane, talk=one) | PatternBegun(lane=lane, pattern=one) if lane in self._lanes:
+                self._within[one] = self._lanes[lane]
+        within = getattr(event, "talk", "") or getattr(event, "pattern", "")
+        own = self._within.get(within) or self._lanes.get(getattr(event, "lane", ""))
         if own is not None:
             own.lines += _lines(event, self.overrides)
 
@@ -235,6 +238,7 @@ class Accounts:
             or (f"{call.role} called {call.tool}: {flat(what_of(call.arguments))}" if call else "")
             or validating(event.lane)
             or parts.cause(event.lane)
+            or pattern_words.cause(event.lane)
             or f"you asked: {flat(event.message.content)}"
         )
 
@@ -253,6 +257,8 @@ def _lines(event: events.Event, overrides: Collection[str]) -> list[str]:
             return [f"phase: {event.phase}{f': {flat(event.reason)}' if event.reason else ''}"]
         case TalkOpened() | MessageReviewed() | TalkNoticed() | TalkClosed():
             return [told] if (told := flat(watched(event))) else []
+        case PatternBegun() | MemberVoted() | StepRolledBack() | ConflictFound() | PatternEnded():
+            return [flat(line) for line in (pattern_words.record(event), *pattern_words.details(event))]
         case events.ModelFailed():
             return [f"failed{f' on {event.host}' if event.host else ''}: {flat(event.detail)}"]
     return []
