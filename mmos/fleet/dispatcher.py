@@ -58,7 +58,7 @@ class Dispatcher:
             seat.pace = seat.time_scale / self.scale
         self._engine = Engine([machine_of(seat) for seat in self.by_name.values()], policy=policy)
         self.warming, self.habits, self.upkeep = self._engine.warming, self._engine.habits, self._engine.upkeep
-        self.estimates = self._engine.estimates
+        self.estimates, self.explainer = self._engine.estimates, self._engine.explainer
         self._loads = Loads(self._engine, lambda: self.now, self._outlived)
         self._numbers = itertools.count(1)
         self.census = Census(self.by_name, self._engine, clock, windows, learned)

@@ -20,6 +20,7 @@ from mmos.fleet.counts import MISCOUNT, Counts, window_for
 from mmos.fleet.delay import Delay, delay_of
 from mmos.fleet.dispatcher import Dispatcher
 from mmos.fleet.fingerprints import blocks, tool_tokens
+from mmos.fleet.forecasts import Forecasts
 from mmos.fleet.learned import Learned
 from mmos.fleet.place import Place, Recalled
 from mmos.fleet.refusals import crowded_out, known_fault, lacking, nobody, overdue, rationed, without_cloud
@@ -67,6 +68,7 @@ class Fleet:
         self.warmth = Warmth(self._dispatcher, clock)
         """What is expected to be asked soon, so that it is loaded before."""
         self.speeds = Speeds(self.seats, self._dispatcher.estimates)
+        self.forecasts = Forecasts(self.census, self._dispatcher)
         self._pins = any(seat.keep.pinned for seat in self.seats)
         self._timeouts = timeouts or Timeouts()
         self._clock = clock

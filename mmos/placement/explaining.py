@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +13,7 @@ from mmos.placement.copies import Copy, Flight, State
 from mmos.placement.cost import Price, price
 from mmos.placement.facts import Alternative, Outlook, Planned, Standing, Standstill
 from mmos.placement.fluid import drained_at
+from mmos.placement.forecasting import Forecast, Planning, forecast
 from mmos.placement.ledger import Ledger
 from mmos.placement.lines import Kind, Line, Waiting
 from mmos.placement.loading import Loader
@@ -149,6 +150,10 @@ class Explainer:
                 waiting[line.kind[0][0]] += len(line)
         used = {name: sum(copy.bytes() for copy in host.residents) for name, host in self.ledger.hosts.items()}
         return Standing(tuple(_planned(self.ledger, now)), waiting, standstills(self.ledger, now), used)
+
+    def forecast(self, stages: Iterable[Sequence[Planning]], now: float) -> Forecast:
+        """What a job of several models costs, if nobody else asks."""
+        return forecast(self.ledger, stages, now)
 
     def expected_wait(self, model: str, hosts: Collection[str], now: float) -> Wait | None:
         """How long a new call would wait. None: nobody knows."""
