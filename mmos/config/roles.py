@@ -73,8 +73,6 @@ class ResolvedRole:
     memory: Memory = "thread"
     """What it remembers when it is consulted."""
     guidance: Guidance = field(default_factory=Guidance)
-    pattern: str = ""
-    """The pattern that answers in place of its model, or advises it."""
     own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Of the other models: what they have other values of, because of their entries under `models`, or because they act for a pattern."""
     pattern: str = ""
