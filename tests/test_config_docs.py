@@ -59,7 +59,9 @@ def test_the_page_of_prompts_has_every_file_and_every_place():
 def test_the_built_in_tools_are_those_of_the_code():
     specialists = {"coding": {"model": "m"}, "reviewer": {"model": "m"}, "interpreter": {"model": "m"}}
     known = {"large": {"model": "l", "capabilities": ["HIGH_QUALITY"]}}
-    config = from_mapping({"orchestration": {"arbiter": {"model": "m"}, "specialists": specialists, "models": known}}, environ={})
+    patterns = {"both": {"pattern": "ensemble", "models": ["m"]}}
+    keys = {"arbiter": {"model": "m"}, "specialists": specialists, "models": known, "patterns": patterns}
+    config = from_mapping({"orchestration": keys}, environ={})
     box = checks.tools_of(config)
     table = PAGE.partition("### Which tools a role holds")[2].partition("\n#")[0]
     named = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)

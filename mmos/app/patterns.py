@@ -22,9 +22,11 @@ from mmos.context import PATTERN, Participant
 from mmos.errors import UsageError
 from mmos.participant.cast import Member
 from mmos.patterns.plan import Contributor, Plan
+from mmos.patterns.running import run_pattern
 from mmos.patterns.standing import Standing, acting_of
+from mmos.plurals import counted
 from mmos.prompting.templates import Templates
-from mmos.toolbox import Toolbox
+from mmos.toolbox import Tool, Toolbox
 
 READY: Mapping[str, tuple[str, str]] = {
     "analysis_generation": ("analyze", "generate"),
@@ -186,3 +188,13 @@ def cast_of_pattern(options: RunOptions, config: Config, tools: Toolbox, templat
         name: member for role_name in names for name, member in wiring.taking_part(roles, role_name, wiring.interpreter_of(config)).items()
     }
     return {**taking, MODEL: Member(alone, options.system, Toolbox(), templates)}
+
+
+def tool_of_patterns(config: Config, roles: Mapping[str, ResolvedRole], templates: Templates) -> Tool:
+    """The tool with which the arbiter uses the patterns of the configuration."""
+    patterns = Patterns(config, roles, templates)
+    enabled = {name: pattern for name, pattern in config.orchestration.patterns.items() if pattern.enabled}
+    purposes = {
+        name: pattern.description or f"{pattern.pattern} with {counted(len(pattern.models), 'model')}" for name, pattern in enabled.items()
+    }
+    return run_pattern(patterns.plan, purposes, templates, config.orchestration.limits.answer_chars)

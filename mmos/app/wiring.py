@@ -191,6 +191,10 @@ def tools_of_house(config: Config, roles: Mapping[str, ResolvedRole], templates:
         if len(specialists) > 1:
             others = [role.name for role in roles.values() if role.name not in (interpreter, SYNTHESIZER)]
             tools.append(mediate(others, SYNTHESIZER, templates))
+    if any(pattern.enabled for pattern in config.orchestration.patterns.values()):
+        from mmos.app.patterns import tool_of_patterns  # few configurations have some
+
+        tools.append(tool_of_patterns(config, roles, templates))
     if phases := Phases.of(config.orchestration.phases):
         tools.append(change_phase(phases, templates))
     adviser = config.orchestration.recovery.role

@@ -173,7 +173,8 @@ class Composer:
         advised = self.scope.view.route or self.scope.view.rules.met
         advice = advice_line(self.scope, self._templates) if advised else ""
         phase = phase_line(self.scope, self.box.names, self._templates) if self.scope.phases else ""
-        return "\n".join(filter(None, (advice, phase)))
+        others = self.scope.view.patterns.advice.get(self.scope.lane)  # what the members of a pattern say
+        return "\n".join(filter(None, (advice, phase, others.text if others else "")))
 
     @property
     def _window(self) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from mmos.context import Answer, Context, Halt
 from mmos.errors import ToolError
-from mmos.fences import Fenced, fenced
+from mmos.fences import Fenced
 from mmos.messages import Message
 from mmos.participant.loop import Exchange, NextExchange
 from mmos.pattern_events import PatternAdvised, PatternAnswered
@@ -65,7 +65,7 @@ class Standing:
         texts = [(one.name, lanes[exchange.scope.run, one.lane].newest_text()) for one in members if one.status == "answered" and one.lane]
         if plan.shape in CHAINED or not texts:
             texts = [(plan.name, outcome.text)]
-        told = "\n\n".join(plan.templates.fill("advice_of", name=name, text=fenced(text)) for name, text in texts)
+        told = "\n\n".join(plan.templates.fill("advice_of", name=name, text=text) for name, text in texts)
         return plan.templates.fill("advice", advice=Fenced(told))
 
 

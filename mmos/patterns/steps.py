@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mmos.errors import UsageError
-from mmos.fences import Fenced, fenced
+from mmos.fences import Fenced
 from mmos.patterns.plan import Contributor
 from mmos.prompting.templates import Templates
 
@@ -53,7 +53,7 @@ def next_words(templates: Templates, member: Contributor, task: str, result: str
     if member.prompt:
         return filled(member.prompt, task, result)
     told = instruction(templates, member.task or USUAL_NEXT)
-    return templates.fill("step_next", instruction=told, input=task, previous_output=fenced(result))
+    return templates.fill("step_next", instruction=told, input=task, previous_output=result)
 
 
 def filled(prompt: str, task: str, result: str) -> str:

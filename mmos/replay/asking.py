@@ -33,6 +33,8 @@ from mmos.tools.hand_over import HAND_OVER
 from mmos.tools.reconsider import LARGER, found_before
 from mmos.tools.reconsider import NAME as RECONSIDER
 from mmos.views.chunks import part_of
+from mmos.views.patterns import PATTERN
+from mmos.views.patterns import TOOL as RUN_PATTERN
 from mmos.views.quality import is_validation
 from mmos.views.recoveries import is_advice
 from mmos.views.talks import TOOL as CONVERSATION
@@ -116,6 +118,8 @@ class Asking:
             raise NotKeptError(f"a validation asked {role}")
         if part_of(opened.lane):
             raise NotKeptError(f"{role} read a part of its task")
+        if opened.call == PATTERN or self.tool_of(opened.call) == RUN_PATTERN:
+            raise NotKeptError(f"a pattern asked {role}")
         if self.tool_of(opened.call) == CONVERSATION:
             raise NotKeptError(f"a conversation asked {role}")
         is_foreign = bool(opened.parent) and self.tool_of(opened.call) not in present.house

@@ -42,6 +42,7 @@ from mmos.replay.differences import Difference, differences, of_texts, said
 from mmos.replay.present import AskedError, Present, PresentOf, brief
 from mmos.replay.report import Comparison, Kind, Replay
 from mmos.replay.state import NotKeptError, RunState
+from mmos.views.patterns import TOOL as RUN_PATTERN
 from mmos.views.quality import is_aside
 from mmos.views.talks import TOOL as CONVERSATION
 
@@ -230,7 +231,7 @@ class Walk:
     async def _message(self, event: LaneOpened) -> tuple[Difference, ...] | None:
         """The message of a built-in tool to a participant."""
         tool = self.asking.tool_of(event.call) if event.call else ""
-        if tool not in self.present.house or tool == CONVERSATION:
+        if tool not in self.present.house or tool in (CONVERSATION, RUN_PATTERN):
             return None
         part, then = f"message to {event.role}", brief(event.message)
         try:

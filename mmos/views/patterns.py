@@ -18,6 +18,8 @@ from mmos.pattern_events import (
 
 KINDS: tuple[type[Event], ...] = (PatternBegun, MemberEnded, MemberVoted, StepRolledBack, ConflictFound, PatternEnded, PatternAdvised)
 """The events that this view is made of."""
+TOOL = "run_pattern"
+"""The tool that carries out a pattern."""
 PATTERN = "pattern"
 """In place of a call in the addresses of the lanes of members, where the pattern stands for a model."""
 
