@@ -249,6 +249,14 @@ def test_a_model_that_a_host_cannot_fetch():
     assert "by its own means" in lack.cure
 
 
+def test_a_model_that_only_a_member_of_a_pattern_names():
+    patterns = {"p": {"pattern": "ensemble", "models": ["m:7b", {"model": "x:1b", "server": "one"}]}}
+    config = from_mapping({"orchestration": {**CONFIG["orchestration"], "patterns": patterns}}, environ={})
+    (finding,) = models.present(replace(FACTS, config=config))
+    assert (finding.level, finding.code, finding.subject) == ("error", "model_missing", "one")
+    assert finding.message == "It does not have x:1b, which p/x:1b needs."
+
+
 def test_a_window_that_nobody_can_set():
     fixed = replace(ONE, kind="openai", abilities=Abilities(sets_window=False), installed=(Installed("m:7b", context_length=4096),))
     (short,) = models.windows(replace(FACTS, states=(fixed,)))

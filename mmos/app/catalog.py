@@ -10,7 +10,6 @@ from mmos.catalog.catalog import catalog
 from mmos.catalog.evidence import Measured, OnHost
 from mmos.catalog.known import KnownModel
 from mmos.config.load import Config
-from mmos.config.roles import each_choice
 from mmos.fitness.card import Card
 from mmos.fitness.figures import Figures
 from mmos.fleet.fleet import Fleet
@@ -79,7 +78,7 @@ def of_card(card: Card) -> Measured:
 
 def made(config: Config, there: Sequence[OnHost], evidence: Evidence) -> tuple[KnownModel, ...]:
     rules = [config.named(rule.model) for rule in config.orchestration.routing.rules if rule.model]
-    named = [*(role.model for role in each_choice(config.roles())), *rules]
+    named = [*(role.model for role in config.asked()), *rules]
     return catalog(config.orchestration.models, named, there, evidence.measured(there))
 
 

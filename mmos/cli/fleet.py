@@ -200,5 +200,5 @@ def window_on(config: Config, state: HostState, model: str) -> int:
 
 
 def roles_on(config: Config, host: str) -> Mapping[str, ResolvedRole]:
-    """List the roles that may run on a host."""
-    return {name: role for name, role in config.roles().items() if not role.servers or host in role.servers}
+    """List the roles, and the members of patterns, that may run on a host."""
+    return {role.name: role for role in config.users() if not role.servers or host in role.servers}

@@ -149,7 +149,7 @@ def rows(config: Config, states: Sequence[HostState], catalog: Known) -> list[Ro
         known = first.setdefault(canonical(model.name), model)
         if _told(model) > _told(known):  # some kinds of hosts report only names, and older versions report no capabilities
             first[canonical(model.name)] = model
-    roles = config.roles().values()
+    roles = config.users()
     return [
         Row(
             first.get(name) or Installed(known.name),

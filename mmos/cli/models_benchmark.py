@@ -117,9 +117,8 @@ async def _benchmark(options: Options, models: Sequence[str], hosts: tuple[str, 
 def _jobs(config: Config, states: Sequence[HostState], models: Sequence[str], *, named: bool) -> Iterator[Job]:
     """Each model on each host that has it. A model that no host has is an error if the user named it."""
     from mmos.config.model_keys import named as models_of
-    from mmos.config.roles import each_choice
 
-    wanted = list(models) or [role.model for role in each_choice(config.roles())]
+    wanted = list(models) or [role.model for role in config.asked()]
     for model in [one.model for one in models_of(wanted, config.orchestration.models)]:
         having = [state for state in states if state.has(model) or (named and models)]
         if models and not any(state.has(model) for state in states):

@@ -129,7 +129,7 @@ async def _warm(options: Options, model: str, hosts: tuple[str, ...], *, yes: bo
 
 def _used(config: Config, model: str, states: list[HostState]) -> list[HostState]:
     """Choose the hosts where roles use the model and that have it, or the only host that has it."""
-    roles = [role for role in config.roles().values() if role.uses(model)]
+    roles = [role for role in config.users() if role.uses(model)]
     named = {server for role in roles for server in role.servers}
     having = [state for state in states if state.has(model)]
     used = [state for state in having if state.name in named]

@@ -103,7 +103,7 @@ def _deduced(config: Config, fleet: Fleet, model: str, *, everywhere: bool) -> t
         return tuple(seat.name for seat in fleet.seats)[:1]  # which explains why not
     if everywhere:
         return tuple(able)
-    roles = [role for role in config.roles().values() if role.uses(model)]
+    roles = [role for role in config.users() if role.uses(model)]
     used = tuple(dict.fromkeys(server for role in roles for server in role.servers if server in able))
     if used or len(able) == 1:
         return used or tuple(able)

@@ -51,7 +51,11 @@ class Document:
         return self.name
 
     def problem(self, place: Place, message: str) -> Problem:
-        return Problem(self.where(place), dotted(self._origin(place)), message)
+        return Problem(self.where(place), self.named(place), message)
+
+    def named(self, place: Place) -> str:
+        """The key at a place, as the file spells it."""
+        return dotted(self._origin(place))
 
     def _origin(self, place: Place) -> Place:
         """The place as the file spells it. A place that is in no file of another tool is named as ours."""

@@ -65,8 +65,12 @@ class Config:
         """The models that patterns ask beside the roles, each as a role with the name PATTERN/MEMBER."""
         return resolve_members(self.orchestration) if self.orchestration.patterns else []
 
+    def users(self) -> list[ResolvedRole]:
+        """Everybody who uses a model: the roles, and the members of patterns."""
+        return [*self.roles().values(), *self.members()]
+
     def asked(self) -> list[ResolvedRole]:
-        """Everybody who may be asked: every role once for each of its models, and the members of patterns."""
+        """The same, with every role once for each of its models."""
         return [*each_choice(self.roles()), *self.members()]
 
     def windows(self, changes: Changes | None = None) -> Windows:

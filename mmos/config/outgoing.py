@@ -11,11 +11,27 @@ from urllib.parse import urlsplit
 from mmos.config.crosscheck import roles_in
 from mmos.config.environment import has_reference, is_reference, references
 from mmos.config.load import Config
+from mmos.config.pattern_checks import members_in
 from mmos.config.schema import Server
-from mmos.config.wording import Place, dotted, mapping, masked
+from mmos.config.wording import Place, mapping, masked
 
-_PROMPT_KEYS = frozenset({"model", "system", "description", "role", "options", "server"})
-"""Keys of a role, or of a model, whose text goes to a host."""
+_PROMPT_KEYS = frozenset(
+    {
+        "model",
+        "system",
+        "description",
+        "role",
+        "options",
+        "server",
+        "system_prompt",
+        "task",
+        "prompt",
+        "name",
+        "aggregator_model",
+        "aggregation_prompt",
+    }
+)
+"""Keys of a role, a model, a pattern or its member whose text goes to a host."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +52,7 @@ def outgoing_variables(config: Config) -> list[OutgoingVariable]:
         return []
     data = config.document.data.get("orchestration", {})
     found = [*_to_servers(config, away), *_in_roles(data, tuple(dict.fromkeys(away.values())))]
-    return [OutgoingVariable(name, hosts, dotted(("orchestration", *place))) for name, hosts, place in found]
+    return [OutgoingVariable(name, hosts, config.document.named(("orchestration", *place))) for name, hosts, place in found]
 
 
 def _to_servers(config: Config, away: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, ...], Place]]:
@@ -50,10 +66,17 @@ def _to_servers(config: Config, away: Mapping[str, str]) -> Iterator[tuple[str, 
 
 def _in_roles(data: Mapping[str, Any], hosts: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...], Place]]:
     entries = mapping(data, "models")
-    for place, role in [*roles_in(data), *((("models", key), mapping(entries, key)) for key in entries)]:
+    patterns = mapping(data, "patterns")
+    sections: list[tuple[Place, dict[str, Any]]] = [
+        *roles_in(data),
+        *(one for one in members_in(data) if len(one[0]) > len(("patterns", "NAME"))),
+    ]
+    sections += [(("models", key), mapping(entries, key)) for key in entries]
+    sections += [(("patterns", key), mapping(patterns, key)) for key in patterns]
+    for place, role in sections:
         for key in _PROMPT_KEYS & role.keys():
             for at, name in _variables(role[key], (*place, key)):
-                if not (key == "model" and "MODEL" in name.upper()):  # such a variable names a model, and no secret
+                if not (key in ("model", "aggregator_model") and "MODEL" in name.upper()):  # such a variable names a model, and no secret
                     yield name, hosts, at
 
 
@@ -72,7 +95,12 @@ def _variables(value: Any, place: Place) -> Iterator[tuple[Place, str]]:
 def _is_address(place: Place) -> bool:
     """Whether the value is an address. A host gets its own address only."""
     match place:
-        case ("servers", _, "url") | ("arbiter", "server", *_) | ("specialists", _, "server", *_):
+        case (
+            ("servers", _, "url")
+            | ("arbiter", "server", *_)
+            | ("specialists", _, "server", *_)
+            | ("patterns", _, "models", _, "server", *_)
+        ):
             return True
     return False
 

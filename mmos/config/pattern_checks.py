@@ -23,7 +23,7 @@ def findings(orchestration: dict[str, Any]) -> Findings:
     yield from _cycles(orchestration)
 
 
-def members_in(orchestration: dict[str, Any]) -> Iterator[tuple[Place, dict[str, Any]]]:
+def members_in(orchestration: Any) -> Iterator[tuple[Place, dict[str, Any]]]:
     """The members of all patterns as mappings, and the models that put answers together, with their places."""
     for name in mapping(orchestration, "patterns"):
         place, pattern = ("patterns", name), mapping(orchestration, "patterns", name)

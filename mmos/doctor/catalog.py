@@ -27,7 +27,7 @@ def entries(facts: Facts) -> Iterator[Finding]:
     """Models under `models` that are on no host, and keys that are also the name of an installed model."""
     models = facts.config.orchestration.models if facts.config else {}
     silent = [state.name for state in facts.states if not state.reachable]
-    used = {canonical(role.model) for role in facts.choices}
+    used = {canonical(role.model) for role in facts.asked}
     for key, entry in models.items():
         if not silent and canonical(entry.model) not in used and not any(state.has(entry.model) for state in facts.states):
             yield info("model_entry_unused", f"models.{key}", f"No host has {entry.model}.", f"Fetch it: {pull(entry.model)}. Or remove {key} from models.")  # fmt: skip

@@ -14,7 +14,8 @@ from mmos.app import checks
 from mmos.app.catalog import Evidence, of_states
 from mmos.app.system_texts import ARBITER
 from mmos.config.load import Config
-from mmos.config.roles import ResolvedRole, each_choice
+from mmos.config.pattern_models import asked_models
+from mmos.config.roles import ResolvedRole
 from mmos.config.sources import expanded, is_file
 from mmos.config.wording import Place, perhaps
 from mmos.diagnosis.knowledge import pull
@@ -87,7 +88,7 @@ async def _cards(config: Config, fleet: Fleet, around: Circumstances) -> dict[tu
     """What each host tells of the models that roles use there."""
     models = {
         (seat.name, canonical(role.model)): role.model
-        for role in each_choice(config.roles())
+        for role in config.asked()
         for seat in fleet.seats
         if not role.servers or seat.name in role.servers
     }
@@ -153,10 +154,10 @@ def _lacks_key(config: Config, state: HostState) -> bool:
 
 
 def _absent_models(config: Config, facts: Facts) -> Iterator[Problem]:
-    for role in facts.choices:
+    for role in facts.asked:
         for state in lacking(facts, role):
             cure = f"fetch it: {pull(role.model, state.name)}" if state.abilities.pulls else "load it there, or name another"
-            yield config.document.problem((*_place_of_role(role), "model"), f"{state.name} does not have {role.model}; {cure}")
+            yield config.document.problem(_place_of_model(config, role), f"{state.name} does not have {role.model}; {cure}")
 
 
 def _absent_judge(config: Config, facts: Facts) -> Iterator[Problem]:
@@ -190,12 +191,21 @@ def _place_of_host(config: Config, host: str) -> Place:
     """Where a host is defined, or the first role that names it."""
     if host in config.orchestration.servers:
         return ("orchestration", "servers", host)
-    naming = (role for role in config.roles().values() if host in role.servers)
+    naming = (role for role in config.users() if host in role.servers)
     role = next(naming, None)
     return ("orchestration",) if role is None else (*_place_of_role(role), "server")
 
 
+def _place_of_model(config: Config, role: ResolvedRole) -> Place:
+    """Where the model of a role, or of a member of a pattern, is named."""
+    asked = (one for one in asked_models(config.orchestration) if f"{one.pattern}/{one.name}" == role.name)
+    one = next(asked, None)
+    return (*_place_of_role(role), "model") if one is None else ("orchestration", *one.place, *one.key)
+
+
 def _place_of_role(role: ResolvedRole) -> Place:
+    if "/" in role.name:  # a member of a pattern
+        return ("orchestration", "patterns", role.name.partition("/")[0])
     return ("orchestration", role.name) if role.name == ARBITER else ("orchestration", "specialists", role.name)
 
 

@@ -92,6 +92,11 @@ class Facts:
         return each_choice(self.roles)
 
     @property
+    def asked(self) -> list[ResolvedRole]:
+        """The same, and the members of patterns."""
+        return self.config.asked() if self.config else []
+
+    @property
     def servers(self) -> Mapping[str, Server]:
         return self.config.servers() if self.config else {}
 

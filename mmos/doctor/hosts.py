@@ -28,8 +28,8 @@ def reachable(facts: Facts) -> Iterator[Finding]:
 
 
 def _gravity(facts: Facts, state: HostState) -> Level:
-    """A warning for a host that no role can use; an error for any other."""
-    return "error" if any(state in facts.places(role) for role in facts.roles.values()) else "warning"
+    """A warning for a host that no role and no member of a pattern can use; an error for any other."""
+    return "error" if any(state in facts.places(role) for role in facts.asked) else "warning"
 
 
 def keys(facts: Facts) -> Iterator[Finding]:

@@ -25,13 +25,18 @@ STUCK_SECONDS = 600.0
 def present(facts: Facts) -> Iterator[Finding]:
     """Each lack once, with all the roles that feel it."""
     lacks: dict[tuple[str, str], list[ResolvedRole]] = {}
-    for role in facts.choices:
+    for role in facts.asked:
         for state in lacking(facts, role):
             lacks.setdefault((state.name, canonical(role.model)), []).append(role)
     for (host, _), roles in lacks.items():
         state = next(state for state in facts.states if state.name == host)
-        served = all(any(map(facts.serving, facts.roles[role.name].choices)) for role in roles)
+        served = all(any(map(facts.serving, _choices(facts, role))) for role in roles)
         yield _missing(state, roles[0].model, [role.name for role in roles], served=served)
+
+
+def _choices(facts: Facts, role: ResolvedRole) -> tuple[ResolvedRole, ...]:
+    """A role with each of its models. A member of a pattern has one."""
+    return facts.roles[role.name].choices if role.name in facts.roles else (role,)
 
 
 def lacking(facts: Facts, role: ResolvedRole) -> list[HostState]:
@@ -55,7 +60,7 @@ def _missing(state: HostState, model: str, roles: list[str], *, served: bool) ->
 
 
 def remote(facts: Facts) -> Iterator[Finding]:
-    for role in facts.choices:
+    for role in facts.asked:
         hosts = [state.name for state, found in facts.listed(role) if found.remote or (is_cloud(found.name) and state.abilities.loads)]
         if not hosts:
             continue
@@ -71,7 +76,7 @@ def remote(facts: Facts) -> Iterator[Finding]:
 
 def alike(facts: Facts) -> Iterator[Finding]:
     """One name should be one model wherever a role may go."""
-    for role in facts.choices:
+    for role in facts.asked:
         digests = {state.name: found.digest for state, found in facts.listed(role) if found.digest}
         if len({*digests.values()}) > 1:
             listing = ", ".join(f"{host} {digest[:12]}" for host, digest in digests.items())

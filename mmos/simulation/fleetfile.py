@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from mmos.config.crosscheck import crosscheck, roles_in
 from mmos.config.document import Document, in_order, read_file
+from mmos.config.pattern_checks import members_in
 from mmos.config.translate import translate
 from mmos.config.wording import Place, perhaps, with_type
 from mmos.errors import ConfigError, Problem
@@ -121,7 +122,7 @@ class _Checker:
         orchestration, hosts = data["orchestration"], data.get("hosts")
         if "servers" in orchestration:
             self.complain(("orchestration", "servers"), "the hosts of this file are the servers; remove 'servers'")
-        for place, role in roles_in(orchestration):
+        for place, role in (*roles_in(orchestration), *members_in(orchestration)):
             servers = role.get("server")
             for name in servers if isinstance(servers, list) else [servers]:
                 if isinstance(hosts, dict) and isinstance(name, str) and name not in hosts:

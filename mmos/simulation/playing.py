@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cache
 
 from mmos.config.load import Config
-from mmos.config.roles import ResolvedRole, each_choice
+from mmos.config.roles import ResolvedRole
 from mmos.config.schema import Server
 from mmos.config.survey import SurveyedModel, billions_of
 from mmos.names import canonical, same_model
@@ -56,7 +56,7 @@ def _server(server: Server, host: Host, time_scale: float) -> Server:
 
 def _host(name: str, server: Server, config: Config, time_scale: float) -> Host:
     """A host with the models of the roles that may run there, the models that the server lists, and those under `models` and the judge that no role has."""
-    every = each_choice(config.roles())
+    every = config.asked()
     here = [role for role in every if not role.servers or name in role.servers]
     used = {canonical(role.model) for role in every}
     others = [entry.model for entry in config.orchestration.models.values() if canonical(entry.model) not in used]

@@ -113,17 +113,24 @@ def _read(options: Options, query: str) -> list[tuple[Any, ...]]:
 
 def _configured(options: Options) -> Mapping[str, Any]:
     """Read the configuration without checking it."""
-    from mmos.config.document import read_file
+    from mmos.config.foreign.dialects import read_configuration
     from mmos.config.wording import mapping
 
     source = options.file()
-    return mapping(read_file(source.path or source.built_in, "").data, "orchestration")
+    return mapping(read_configuration(source.path or source.built_in, "").data, "orchestration")
 
 
 def _cast(configured: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     from mmos.config.crosscheck import roles_in
 
     return {str(place[-1]): role for place, role in roles_in(configured)}
+
+
+def _members(configured: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Give the members of patterns, each with the name of its pattern."""
+    from mmos.config.pattern_checks import members_in
+
+    return [(str(place[1]), member) for place, member in members_in(configured)]
 
 
 def _servers(configured: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -138,7 +145,7 @@ def _models(options: Options, incomplete: str = "") -> Offers:  # noqa: ARG001
 
     configured = _configured(options)
     used: dict[str, list[str]] = {}
-    for role, about in _cast(configured).items():
+    for role, about in (*_cast(configured).items(), *_members(configured)):
         if isinstance(about.get("model"), str):
             used.setdefault(about["model"], []).append(role)
     for name, server in _servers(configured).items():
@@ -153,7 +160,7 @@ def _models(options: Options, incomplete: str = "") -> Offers:  # noqa: ARG001
 def _hosts(options: Options, incomplete: str) -> Offers:  # noqa: ARG001
     configured = _configured(options)
     named = {name: str(server.get("url", "")) for name, server in _servers(configured).items()}
-    for role in _cast(configured).values():
+    for role in (*_cast(configured).values(), *(about for _, about in _members(configured))):
         servers = role.get("server", ())
         for name in [servers] if isinstance(servers, str) else servers if isinstance(servers, list) else []:
             named.setdefault(str(name), "")
