@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from mmos.config.load import Config, find, load
+from mmos.cli.config_migrate import migrate
+from mmos.config.foreign.migrating import migrated
+from mmos.config.load import Config, find, from_text, load
+from mmos.config.show import describe
 from mmos.errors import ConfigError
 
 FIRST = """\
@@ -250,8 +255,41 @@ def test_a_file_below_camus_is_for_the_folder_around_it(tmp_path):
 
 
 def test_a_run_keeps_the_file_in_our_keys(tmp_path):
-    from mmos.config.load import from_text
-
     for text, name in ((FIRST, "config.yml"), (LATER, "config.yml"), (OPENCODE, "opencode.toml")):
         config = config_of(tmp_path, text, name)
         assert from_text(config.text, "", {}).orchestration == config.orchestration
+
+
+@pytest.mark.parametrize(("text", "name"), [(FIRST, ".camus/config.yml"), (LATER, ".camus/config.yml"), (OPENCODE, "opencode.toml")])
+def test_a_migrated_file_does_the_same(tmp_path, text, name):
+    config = config_of(tmp_path, text, name)
+    written = migrated(config.document)
+    again = from_text(written, "orchestration.yaml", {})
+    assert again.orchestration == config.orchestration
+    assert all(f"# - {note.key}: " in written for note in config.document.notes)
+    assert again.document.tool == ""
+
+
+def test_what_is_shown_of_a_file_of_another_tool_is_ours_with_its_lines(tmp_path):
+    config = config_of(tmp_path, OPENCODE, "opencode.toml")
+    shown = describe(config)
+    assert f"aggregate: best  # {tmp_path}/opencode.toml:21" in shown
+    assert from_text(shown, "shown", {}).orchestration.patterns == config.orchestration.patterns
+
+
+def test_migrate_prints_or_writes_and_overwrites_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".camus").mkdir()
+    (tmp_path / ".camus" / "config.yml").write_text(FIRST, encoding="utf-8")
+    printed = CliRunner().invoke(migrate, [])
+    assert (printed.exit_code, printed.stdout.splitlines()[1]) == (0, "orchestration:")
+    assert not (tmp_path / "orchestration.yaml").exists()
+    assert CliRunner().invoke(migrate, ["--write"]).exit_code == 0
+    assert (tmp_path / "orchestration.yaml").read_text(encoding="utf-8") == printed.stdout
+    again = CliRunner().invoke(migrate, [".camus/config.yml", "--write"])
+    assert (again.exit_code, "exists already" in again.stderr) == (2, True)
+    own = CliRunner().invoke(migrate, ["orchestration.yaml"])
+    assert (own.exit_code, "nothing to migrate" in own.stderr) == (2, True)
+    assert "cannot be used together" in CliRunner().invoke(migrate, ["--out", "x", "--write"]).stderr
+    document = json.loads(CliRunner().invoke(migrate, ["--json", "--out", "new.yaml"]).stdout)
+    assert (document["tool"], document["written"], document["text"]) == ("Camus", "new.yaml", printed.stdout)

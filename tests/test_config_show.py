@@ -67,6 +67,18 @@ def test_what_is_shown_loads_as_the_same():
             assert getattr(again.orchestration, section) == getattr(config.orchestration, section)
 
 
+def test_a_pattern_is_shown_as_it_is_written():
+    text = (
+        "orchestration:\n  arbiter: {model: m}\n  patterns:\n    p: {pattern: sequential, validate: true, models: [a, {role: arbiter}]}\n"
+    )
+    config = from_text(text, "o.yaml", {})
+    shown = describe(config)
+    assert '- model: "a"  # o.yaml:4' in shown.replace("model: a", 'model: "a"')
+    assert "validate: true  # o.yaml:4" in shown
+    assert "system_prompt" not in shown
+    assert from_text(shown, "shown", {}).orchestration.patterns == config.orchestration.patterns
+
+
 def test_the_same_for_programs():
     config = from_text(TEXT, "o.yaml", {})
     told = as_dict(config)

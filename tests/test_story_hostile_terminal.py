@@ -191,6 +191,7 @@ MORE: dict[tuple[str, ...], list[list[str]]] = {
     ("config", "init"): [["URL", "-o", "-"]],
     ("config", "add-host"): [["URL", "--name", "other", "--dry-run"]],
     ("config", "check"): [["--offline"]],
+    ("config", "migrate"): [[EVIL]],
     ("doctor",): [["--fix"], ["--quick", "-c", EVIL]],
     ("prompts", "show"): [["brief"], ["coding", "--filled"]],
     ("hosts",): [["--host", EVIL]],

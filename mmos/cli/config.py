@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmos.cli.config_add_host import add_host
+from mmos.cli.config_migrate import migrate
 from mmos.cli.hints import HintingGroup
 from mmos.cli.options import Options, run_to_end, shared_options
 from mmos.cli.output import print_json
@@ -35,6 +36,7 @@ def config() -> None:
 
 
 config.add_command(add_host)
+config.add_command(migrate)
 
 
 @config.command()

@@ -77,7 +77,12 @@ def _file(options: Options) -> tuple[Source, Config]:
     source = find(options.config, os.environ, Path.cwd())
     if source.path is None:
         raise click.UsageError("There is no configuration file yet. Write one with: mmos config init HOST …")
-    return source, load(source, environ=os.environ)
+    config = load(source, environ=os.environ)
+    if tool := config.document.tool:
+        raise click.UsageError(
+            f"{source.name} is a file of {tool}. Write one that MMOS can add to: mmos config migrate {source.name} --write"
+        )
+    return source, config
 
 
 def _check_new(config: Config, hosts: Sequence[tuple[str, str]]) -> None:

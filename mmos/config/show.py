@@ -10,6 +10,7 @@ from mmos.config import crosscheck
 from mmos.config.environment import escaped, has_reference
 from mmos.config.load import Config
 from mmos.config.pattern_checks import members_in
+from mmos.config.patterns_schema import Pattern, PatternMember
 from mmos.config.phase_schema import Phase, PhaseTools
 from mmos.config.roles import ResolvedRole, first_of, models_of, roles_in
 from mmos.config.schema import Orchestration, Role, Server, Toolrules
@@ -20,6 +21,8 @@ from mmos.names import same_model
 
 _DEFAULT = "default"
 _REHEARSED = "rehearsed"
+SPARSE = (Role, Server, Toolrules, Phase, PhaseTools, Pattern, PatternMember)
+"""Sections that are shown without the keys that say nothing."""
 REHEARSAL_KEYS = ("url", "kind", "time_scale")
 """The keys that a rehearsal host replaces."""
 
@@ -100,10 +103,11 @@ def _giver(orchestration: Orchestration, roles: Mapping[str, Role], key: str, ro
 
 
 def _section(config: Config, section: Section, place: Place) -> dict[str, Any]:
-    sparse = isinstance(section, Role | Server | Toolrules | Phase | PhaseTools)
+    sparse = isinstance(section, SPARSE)
     tree = {}
-    for name in type(section).model_fields:
-        value, at = getattr(section, name), (*place, name)
+    for field, about in type(section).model_fields.items():
+        name = about.alias or field
+        value, at = getattr(section, field), (*place, name)
         if value in (None, "", [], {}) and (sparse or value is not None) and (config.played or at not in config.document.lines):
             continue
         part = _part(config, value, at)
@@ -138,7 +142,9 @@ def _leaf(config: Config, value: Any, place: Place) -> _Leaf:
 
 
 def _origin(config: Config, place: Place) -> Place:
-    """The place of a value in the file: a plain list under `tools` is its `allow`."""
+    """The place of a value in the file: a plain list under `tools` is its `allow`, and a plain member of a pattern its `model`."""
+    if place[-1] == "model" and isinstance(config.document.at(place[:-1]), str):
+        return place[:-1]
     return place[:-1] if place[-1] == "allow" and isinstance(config.document.at(place[:-1]), list) else place
 
 

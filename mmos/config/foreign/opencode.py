@@ -9,7 +9,7 @@ from mmos.config.foreign.draft import Draft, Part, spelled
 from mmos.config.foreign.parts import capabilities, weights
 from mmos.config.foreign.places import USUAL_ADDRESS, USUAL_STUDIO, Servers, valid_key
 from mmos.config.foreign.words import AGGREGATES, KINDS, SHAPES, USUAL_VOTING, VALIDATED, VOTINGS
-from mmos.config.wording import listed
+from mmos.config.wording import listed, shown
 
 KEYS = ("multi_model_patterns", "gpu", "models", "provider", "providers", "model", "default_model", "defaults", "orchestration")
 PATTERN_KEYS = (
@@ -28,7 +28,7 @@ MODEL_KEYS = (
 PROVIDERS = {**KINDS, "lmstudio": "lmstudio", "lm_studio": "lmstudio"}
 """What a provider is among ours."""
 WHY_ARBITER = "The first model of the first pattern. OpenCode has no arbiter; it answers what is asked without a pattern."
-NO_LIBRARY = "MMOS has no library of documents yet, so the members work without it. Without rag, the pattern does the same"
+NO_LIBRARY = "MMOS has no library of documents yet, so the members work without it. There it will be rag: "
 
 
 def translated(file: Document) -> Document:
@@ -134,7 +134,7 @@ class Reading:
         self._values(place, shape, part)
         weights(part["weights"], key, "models")
         if part["rag"] and part["rag"]["enabled"].value is not False:
-            part["rag"].note(NO_LIBRARY)
+            part["rag"].note(f"{NO_LIBRARY}{_library(part['rag'])}")
 
     def _values(self, place: tuple[str, str], shape: str, part: Part) -> None:
         for key in ("enabled", "description", "aggregation_prompt", "max_steps", "min_members", "samples", "validate", "quality_threshold"):
@@ -194,3 +194,12 @@ class Reading:
         is_meant = any("server" not in member and member.get("provider", "ollama") == "ollama" for member in members)
         if servers and is_meant and all("kind" in server for server in servers.values()):
             self.draft.put(("servers", valid_key("local", servers), "url"), USUAL_ADDRESS, self.root["multi_model_patterns"])
+
+
+def _library(part: Part) -> str:
+    """The section `rag` in our keys."""
+    keys = ("collection", "top_k", "similarity_threshold", "embedding_model")
+    said = [f"{key}: {shown(part[key].text())}" for key in keys if part[key]]
+    if part["query_rewriting"].value is True:
+        said.append(f"query_rewriting: {shown(part['query_rewriting_method'].text() or 'hyde')}")
+    return f"{{{', '.join(said)}}}"
