@@ -35,6 +35,9 @@ orchestration:
   specialists:
     coding: {model: "qwen2.5-coder:32b", server: [large, elsewhere]}
     reasoning: {model: "qwen2.5:32b", server: large}
+  patterns:
+    code_review: {pattern: sequential, models: ["qwen2.5:14b"]}
+    poll: {pattern: voting, models: ["qwen2.5:14b"]}
 """
 
 
@@ -113,6 +116,8 @@ def test_a_journal_of_a_stranger_offers_nothing_that_its_code_makes(folder: Path
         ("mmos help thr", ["threads"]),
         ("mmos prompts show cod", ["coding"]),
         ("mmos prompts show cl", ["clarify"]),
+        ("mmos patterns show ", ["code_review", "poll"]),
+        ("mmos patterns show po", ["poll"]),
         ("mmos ", list(COMMANDS)),
         ("mmos mod", ["models"]),
         ("mmos --install", ["--install-completion"]),

@@ -193,6 +193,7 @@ MORE: dict[tuple[str, ...], list[list[str]]] = {
     ("config", "check"): [["--offline"]],
     ("config", "migrate"): [[EVIL]],
     ("doctor",): [["--fix"], ["--quick", "-c", EVIL]],
+    ("patterns", "show"): [[EVIL, "--offline"], [EVIL]],
     ("prompts", "show"): [["brief"], ["coding", "--filled"]],
     ("hosts",): [["--host", EVIL]],
     ("hosts", "serve"): [["--gpus", EVIL], ["--gpus", "0", "--ollama", EVIL.replace("\0", "")]],
@@ -221,6 +222,7 @@ INNOCENT = {
     ("threads", "fork"),
     ("threads", "compact"),
     ("classify",),
+    ("patterns", "list"),
 }
 """They print nothing hostile from outside."""
 

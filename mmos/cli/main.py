@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "hosts": ("mmos.cli.hosts", "Show the hosts and which models each has in memory, or run hosts on this machine."),
     "gpu": ("mmos.cli.gpu", "Show the GPUs of this machine and of the hosts, and who holds them."),
     "models": ("mmos.cli.models", "List, show, test, pull, warm and unload models."),
+    "patterns": ("mmos.cli.patterns", "List and show patterns, in which several models work on one task."),
     "cache": ("mmos.cli.cache", "Show and clear the kept answers of models."),
     "prompts": ("mmos.cli.prompts", "Show the texts that models read, and what you changed."),
     "config": ("mmos.cli.config", "Write, check, show and describe the configuration."),

@@ -196,8 +196,15 @@ def _prompts(options: Options, incomplete: str) -> Offers:  # noqa: ARG001
     return {**roles, **{name: f"{text.reader}: {text.use}" for name, text in texts().items()}}.items()
 
 
+def _patterns(options: Options, incomplete: str) -> Offers:  # noqa: ARG001
+    from mmos.config.wording import mapping
+
+    configured = mapping(_configured(options), "patterns")
+    return [(str(name), str(mapping(configured, name).get("pattern", ""))) for name in configured]
+
+
 _SOURCES: dict[str, Callable[[Options, str], Offers]] = {
     "run": _runs, "thread": _threads, "model": _models, "hosts": _hosts, "host": _hosts, "roles": _roles,
-    "role_only": _names, "topic": _topics, "prompt": _prompts,
+    "role_only": _names, "topic": _topics, "prompt": _prompts, "pattern": _patterns,
 }  # fmt: skip
 """Completions by parameter name. A name means the same in every command."""

@@ -1,0 +1,23 @@
+"""`mmos patterns`: lists and shows the patterns, in which several models work on one task."""
+
+from __future__ import annotations
+
+import click
+
+from mmos.cli.hints import HintingGroup
+from mmos.cli.patterns.list import list_patterns
+from mmos.cli.patterns.show import show
+
+
+@click.group(cls=HintingGroup)
+def patterns() -> None:
+    """List the patterns, and show how one goes and what it costs.
+
+    \b
+    mmos patterns list
+    mmos patterns show code_review
+    """
+
+
+patterns.add_command(list_patterns)
+patterns.add_command(show)
