@@ -57,9 +57,8 @@ async def approve(scope: Scope, room: ApprovalRoom, tool: Tool, call: ToolCall, 
     earlier = newest_approval(scope, call.id)
     if earlier is None and not tool.approval:
         return
-    function, preview = tool.spec.offer()["function"], "" if tool.preview is None else await invoke(tool.preview, call.arguments)
-    effect = {"preview": preview} if preview else {}
-    question = _question(scope.role, call, {"tool": function, "arguments": call.arguments, **effect, **terms}, earlier)
+    basis = {"tool": tool.spec.offer()["function"], "arguments": call.arguments, **await _preview(tool, call, earlier), **terms}
+    question = _question(scope.role, call, basis, earlier)
     answered = earlier is not None and earlier.digest == question.digest and earlier.question in scope.view.answers
     async with room.approving:
         if not answered and call.id not in scope.view.imported_calls and _stands(scope, tool, question):
@@ -72,6 +71,13 @@ async def approve(scope: Scope, room: ApprovalRoom, tool: Tool, call: ToolCall, 
         raise ToolDenied(
             room.templates.fill("refused_call") if is_bare_no(answer) else room.templates.fill("refused_call_why", reason=answer)
         )
+
+
+async def _preview(tool: Tool, call: ToolCall, earlier: QuestionAsked | None) -> Mapping[str, Any]:
+    """What the tool says of this call. Without its function, as in a replay, what it said before."""
+    if tool.preview is not None:
+        return {"preview": await invoke(tool.preview, call.arguments)}
+    return {} if earlier is None else {name: value for name, value in earlier.basis.items() if name == "preview"}
 
 
 def _stands(scope: Scope, tool: Tool, question: ApprovalQuestion) -> bool:

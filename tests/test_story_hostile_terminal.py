@@ -168,7 +168,7 @@ def leaves(group: click.Group = mmos, path: tuple[str, ...] = ()) -> Iterator[tu
 
 LEAVES = dict(leaves())
 MORE: dict[tuple[str, ...], list[list[str]]] = {
-    ("run",): [["answer please"], ["invent"], ["ask", "--on-question", "wait"], ["fail"], ["fail", "-vv"], ["-x", "answer"], ["answer", "--thread", EVIL], ["answer", "--validate"]],
+    ("run",): [["answer please"], ["invent"], ["ask", "--on-question", "wait"], ["fail"], ["fail", "-vv"], ["-x", "answer"], ["answer", "--thread", EVIL], ["answer", "--validate"], ["answer", "--tool", EVIL], ["answer", "--tool", "files"]],
     ("diagnose",): [["RUN"], [EVIL], ["--log", "evil.log"], ["--rules-only", "--format", "github", "--log", "evil.log"], ["--rules-only", "--log", EVIL], ["--select", "--log", "evil.log"]],
     ("runs", "show"): [["ASKING"]],
     ("runs", "export"): [["--all", "--trace"]],

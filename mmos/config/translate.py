@@ -80,14 +80,18 @@ def _fields_at(root: type[BaseModel], place: Place) -> Mapping[str, Any]:
     kind: Any = root
     for step in place:
         kind = _within(kind, step)
-    return kind.model_fields if isinstance(kind, type) and issubclass(kind, BaseModel) else {}
+    forms = [_bare(form) for form in get_args(kind)] if get_origin(kind) in (Union, types.UnionType) else [kind]
+    return next((form.model_fields for form in forms if isinstance(form, type) and issubclass(form, BaseModel)), {})
 
 
 def _within(kind: Any, step: str | int) -> Any:
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return _bare(kind.model_fields[str(step)].annotation) if str(step) in kind.model_fields else None
-    if get_origin(kind) in (dict, list):
+    if get_origin(kind) is dict or (get_origin(kind) is list and isinstance(step, int)):
         return _bare(get_args(kind)[-1])
+    if get_origin(kind) in (Union, types.UnionType):  # a value of several forms
+        forms = (_within(_bare(form), step) for form in get_args(kind))
+        return next((form for form in forms if form is not None), None)
     return None
 
 
@@ -95,6 +99,6 @@ def _bare(kind: Any) -> Any:
     """The type without its annotations, and without None."""
     if get_origin(kind) is Annotated:
         return _bare(get_args(kind)[0])
-    if get_origin(kind) in (Union, types.UnionType):
-        return _bare(get_args(kind)[0])
+    if get_origin(kind) in (Union, types.UnionType) and len(forms := [form for form in get_args(kind) if form is not type(None)]) == 1:
+        return _bare(forms[0])
     return kind

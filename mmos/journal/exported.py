@@ -10,12 +10,28 @@ from typing import Any
 
 import orjson
 
+from mmos.choice_events import TaskRouted
 from mmos.encoding import KINDS, encode, from_json, load
 from mmos.event import LAST_DAY
-from mmos.events import Entry, Forked, ModelReplied, QuestionAnswered, QuestionAsked, ThreadNamed, Unknown
+from mmos.events import (
+    Entry,
+    Forked,
+    ModelReplied,
+    QuestionAnswered,
+    QuestionAsked,
+    RunResumed,
+    RunStarted,
+    ThreadNamed,
+    Unknown,
+)
 from mmos.journal.ids import id_of_copy, is_id
 
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,60}")
+
+
+OPTIONED = (RunStarted, RunResumed, Forked, TaskRouted)
+OF_THIS_MACHINE = frozenset({"tools", "folder"})
+"""Options that do not come along: a run of a stranger gives its models no tools for files and commands of this machine."""
 
 
 class NotAnEntry(ValueError):
@@ -57,6 +73,9 @@ def on_their_own(entries: Iterable[Entry]) -> Iterator[Entry]:
 def marked(entry: Entry, *, imported: bool) -> Entry:
     """The entry for another journal. What was asked, said and answered has a mark if it was not here, whatever the file says of it."""
     event = entry.event
+    if isinstance(event, OPTIONED) and imported and event.options.keys() & OF_THIS_MACHINE:
+        event = replace(event, options={name: value for name, value in event.options.items() if name not in OF_THIS_MACHINE})
+        entry = replace(entry, event=event)
     if isinstance(event, Forked) and event.until:
         return replace(entry, event=replace(event, until=0))
     if isinstance(event, ModelReplied | QuestionAsked | QuestionAnswered) and event.imported != imported:

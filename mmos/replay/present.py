@@ -63,7 +63,7 @@ def _harmless(box: Toolbox, house: Collection[str]) -> Toolbox:
 
 
 def _stub(tool: Tool) -> Tool:
-    return replace(tool, run=_no_run, after_crash=_no_outcome if callable(tool.after_crash) else tool.after_crash)
+    return replace(tool, run=_no_run, after_crash=_no_outcome if callable(tool.after_crash) else tool.after_crash, preview=None)
 
 
 async def _no_run(_context: object, _arguments: object) -> NoReturn:

@@ -22,7 +22,8 @@ LONGEST = 32 << 20
 """The bytes of the longest line."""
 DEEPEST = 200
 """Levels of lists and objects in a line."""
-OPTIONS = frozenset(spec.name for spec in fields(RunOptions))
+OPTIONS = frozenset(spec.name for spec in fields(RunOptions)) - {"tools", "folder"}
+"""The options that a line may have. Tools come from the command line: `tools` of a line is often part of a set of test data."""
 READ = OPTIONS | {"task", "id", "thread", "files"}
 """What MMOS reads of a line. It carries all other fields to the line of results."""
 WRITTEN = frozenset(failure("", "")) | {"line", "digest", "id", "error", "extracted"}

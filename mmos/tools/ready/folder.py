@@ -85,23 +85,29 @@ class Folder:
             return sorted((_entry(one) for one in found if one.name.casefold() not in LEFT_ALONE), key=lambda entry: entry.name)
 
     def is_folder(self, path: str) -> bool:
-        return (Path(os.path.realpath(self.path)) / Path(*self.parts(path))).is_dir()
+        with _faults(path):
+            return self._real(self.parts(path)).is_dir()
 
     def exists(self, path: str) -> bool:
-        parts = self.parts(path)
-        return (Path(os.path.realpath(self.path)) / Path(*parts)).exists()
+        with _faults(path):
+            return self._real(self.parts(path)).exists()
+
+    def _real(self, parts: Parts) -> Path:
+        return Path(os.path.realpath(self.path), *parts)
 
     def check_writable(self, path: str) -> Parts:
         """The place of a file that may be written. Raises `ToolError` if it may not."""
         parts = self.parts(path)
-        real = Path(os.path.realpath(self.path)) / Path(*parts)
+        real = self._real(parts)
+        with _faults(path):
+            is_there = real.exists()
         if not parts or real.is_dir():
             raise ToolError(f"{shown(path)} is a folder. Give the path of a file.")
         if real in self.kept:
             raise ToolDenied(f"{shown(path)} is the configuration of MMOS. Only the user changes it.")
-        if real.exists() and not real.is_file():
+        if is_there and not real.is_file():
             raise ToolDenied(f"{shown(path)} is no regular file.")
-        if real.exists() and not os.access(real, os.W_OK):
+        if is_there and not os.access(real, os.W_OK):
             raise ToolDenied(f"{shown(path)} is read-only. Ask the user to make it writable.")
         return parts
 

@@ -13,7 +13,7 @@ from pathlib import Path
 MOST_KEPT = 16_000
 """Bytes that are kept of the beginning, and of the end, of what a command prints."""
 BLOCK = 1 << 16
-GRACE = 2.0
+GRACE = 1.0
 """Seconds that a command has to end after it is told to."""
 
 
@@ -52,12 +52,20 @@ class Ended:
 
 async def run(program: str, words: Sequence[str], folder: Path, variables: Mapping[str, str], seconds: float) -> Ended:
     """Run a program, with the words as it sees them. Raises `OSError` if it cannot be started."""
-    process = await asyncio.create_subprocess_exec(
-        *words, executable=program, cwd=folder, env=dict(variables), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT, start_new_session=True,
-    )  # fmt: skip
+    # a pipe of our own: asyncio waits for the end of its own pipes, which a process that is left behind keeps open
+    ours, theirs = os.pipe()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *words, executable=program, cwd=folder, env=dict(variables), stdin=asyncio.subprocess.DEVNULL, stdout=theirs,
+            stderr=asyncio.subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+    except OSError:
+        os.close(ours)
+        raise
+    finally:
+        os.close(theirs)
     output = Output()
-    reading = asyncio.ensure_future(_read(process, output))
+    reading = asyncio.ensure_future(_read(ours, output))
     try:
         async with asyncio.timeout(seconds) as limit:
             await process.wait()
@@ -67,15 +75,19 @@ async def run(program: str, words: Sequence[str], folder: Path, variables: Mappi
     finally:
         code = process.returncode
         await _stop(process)  # also what the command left behind, which would keep the pipe open
-        await asyncio.wait([reading], timeout=GRACE)
+        await asyncio.wait([reading], timeout=GRACE)  # one that has left the group keeps the pipe open
         reading.cancel()
     return Ended(code, output)
 
 
-async def _read(process: asyncio.subprocess.Process, output: Output) -> None:
-    assert process.stdout is not None
-    while block := await process.stdout.read(BLOCK):
-        output.add(block)
+async def _read(pipe: int, output: Output) -> None:
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(pipe, "rb"))
+    try:
+        while block := await reader.read(BLOCK):
+            output.add(block)
+    finally:
+        transport.close()
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
