@@ -106,6 +106,10 @@ bench-chunks *arguments:
 bench-classify *arguments:
     {{bin}}/python scripts/bench_classify.py {{arguments}}
 
+# Measure voting on real answers: the argument is a folder with files of answers and their truth.
+bench-votes *arguments:
+    {{bin}}/python scripts/bench_votes.py {{arguments}}
+
 # Count how many conditions of routing rules are evaluated in a second.
 bench-conditions *arguments:
     {{bin}}/python scripts/bench_conditions.py {{arguments}}

@@ -34,7 +34,13 @@ class Rewriter(Protocol):
     templates: Templates
 
     def stream(
-        self, task: str, *, thread: str | None = None, files: Sequence[File] = (), options: RunOptions | None = None, watch: Watch | None = None
+        self,
+        task: str,
+        *,
+        thread: str | None = None,
+        files: Sequence[File] = (),
+        options: RunOptions | None = None,
+        watch: Watch | None = None,
     ) -> Stream: ...
 
 

@@ -30,7 +30,7 @@ class Form:
     """What a command reads of a line, and what it writes."""
 
     needs: str
-    """The field that must be a text."""
+    """The field that must be a text. Empty: none must."""
     reads: frozenset[str]
     writes: frozenset[str]
     raw: frozenset[str] = frozenset()
@@ -85,7 +85,7 @@ def answer_lines(lines: Iterable[bytes], form: Form, answer: Answer) -> int:
 def _answered(line: bytes, form: Form, answer: Answer) -> tuple[dict[str, Any], Mapping[str, str]]:
     """The answer to a line, and what it carries through."""
     fields, carried = _members(line, form)
-    if not isinstance(fields.get(form.needs), str):
+    if form.needs and not isinstance(fields.get(form.needs), str):
         return {"error": f'This line is not a JSON object with the text "{form.needs}".'}, {}
     try:
         return answer(fields), carried

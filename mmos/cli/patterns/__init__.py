@@ -7,6 +7,7 @@ import click
 from mmos.cli.hints import HintingGroup
 from mmos.cli.patterns.list import list_patterns
 from mmos.cli.patterns.show import show
+from mmos.cli.patterns.tally import tally
 
 
 @click.group(cls=HintingGroup)
@@ -16,8 +17,10 @@ def patterns() -> None:
     \b
     mmos patterns list
     mmos patterns show code_review
+    mmos patterns tally answers.jsonl
     """
 
 
 patterns.add_command(list_patterns)
 patterns.add_command(show)
+patterns.add_command(tally)

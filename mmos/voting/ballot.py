@@ -1,0 +1,96 @@
+"""Reads what an answer stands for: a short normal form of its choice, its number, its label, its calls or its text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from mmos.voting.choices import choice_of, options_in
+from mmos.voting.labels import label_of, yes_or_no
+from mmos.voting.numbers import number_of
+from mmos.voting.structures import calls_of, json_of
+from mmos.voting.wording import normal
+
+Kind = Literal["choice", "number", "yes_no", "label", "text", "json", "tool_calls"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+NO_CALL = "no call"
+"""The vote of an answer that calls no tool."""
+
+_ABSTAINS = re.compile(
+    r"\b(?:i|we)\s+(?:do\s+not|don'?t|can\s?not|can'?t|am\s+(?:not\s+able|unable)|could\s+not|couldn'?t)\s+(?:really\s+)?(?:to\s+)?"
+    r"(?:know|say|tell|answer|determine|decide|help|assist|comply)\b|\b(?:no\s+idea|not\s+sure|impossible\s+to\s+(?:say|tell|know))\b",
+    re.IGNORECASE,
+)
+_LONGEST = 20_000
+"""Characters of an answer that are read: half of them from its end."""
+_QUESTION = re.compile(r"\b(?:is|are|was|were|does|do|did|can|could|should|will|would|has|have|may)\b[^?]{1,400}\?", re.IGNORECASE)
+_ASKS_NUMBER = re.compile(
+    r"\bhow\s+(?:many|much|long|far|old|often|tall|fast)\b|\b(?:calculate|compute|evaluate)\b|\bwhat\s+is\s+[-\d(]", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Ballot:
+    """What an answer stands for."""
+
+    vote: str | None
+    """Its normal form. None: it abstains."""
+    why: str = ""
+    """Why it abstains."""
+
+
+def ballot(kind: Kind, answer: str | Sequence[Any] | None, question: str = "") -> Ballot:
+    """The vote of an answer: a text, or calls of tools."""
+    if kind == "tool_calls":
+        return _of_calls(answer)
+    if not isinstance(answer, str) or not answer.strip():
+        return Ballot(None, "it is empty")
+    text = answer if len(answer) <= _LONGEST else f"{answer[: _LONGEST // 2]}\n{answer[-_LONGEST // 2 :]}"
+    vote = _READERS[kind](text, question)
+    if vote is None:
+        return Ballot(None, "it does not say" if _ABSTAINS.search(text) else f"no {kind.replace('_', ' or ')} can be read in it")
+    return Ballot(vote)
+
+
+def _of_calls(answer: str | Sequence[Any] | None) -> Ballot:
+    calls = calls_of(answer)
+    if calls is None:
+        return Ballot(None, "its calls cannot be read")
+    return Ballot(calls or NO_CALL)
+
+
+def _prose(text: str, _question: str) -> str | None:
+    if len(text) < 200 and _ABSTAINS.search(text):
+        return None
+    return normal(text) or None
+
+
+_READERS: Mapping[Kind, Callable[[str, str], str | None]] = {
+    "choice": choice_of,
+    "number": lambda text, _: number_of(text),
+    "yes_no": yes_or_no,
+    "label": label_of,
+    "json": lambda text, _: json_of(text),
+    "text": _prose,
+}
+
+
+def kind_of(question: str, answers: Iterable[str]) -> Kind:
+    """What kind of answer a question wants, as far as it and the answers show."""
+    texts = [text for text in answers if text.strip()]
+    if len(options_in(question)) > 1 and _share(texts, lambda text: choice_of(text, question)) > 0.5:
+        return "choice"
+    if texts and all(json_of(text) is not None for text in texts):
+        return "json"
+    last = question.rstrip()[-600:]
+    if _QUESTION.search(last) and _share(texts, lambda text: yes_or_no(text, question)) > 0.5:
+        return "yes_no"
+    if _ASKS_NUMBER.search(last) and _share(texts, number_of) > 0.5:
+        return "number"
+    return "text"
+
+
+def _share(texts: Sequence[str], read: Callable[[str], str | None]) -> float:
+    return sum(read(text) is not None for text in texts) / len(texts) if texts else 0.0

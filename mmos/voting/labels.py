@@ -1,0 +1,103 @@
+"""Reads a label, or yes or no, in an answer."""
+
+from __future__ import annotations
+
+import re
+
+_YES, _NO = "yes", "no"
+_FIRST = re.compile(
+    r"^[\W_]*(?:answer|short answer|verdict|conclusion|result)?[\W_]*(yes|no|true|false|correct|incorrect)\b", re.IGNORECASE
+)
+_SAID = re.compile(
+    r"\b(?:answer|verdict|conclusion|summary)\b\W{0,6}(?:is\W{1,6})?(?:\\boxed\{)?(?:\\text\{)?(yes|no|true|false)\b", re.IGNORECASE
+)
+_LINE = re.compile(r"(?im)(?:^[\W_]{0,6}|[:;]\s+\**)(yes|no)\b(?=\s*[,.:;*!-]|$)")
+_WORDS = {"yes": _YES, "true": _YES, "correct": _YES, "no": _NO, "false": _NO, "incorrect": _NO}
+_DENIED = re.compile(
+    r"\b(?:do(?:es)?|did|is|are|was|were|can|could|should|has|have|will|would)\s*(?:not|n't|n’t)\b|\b(?:cannot|never|lacks?|free\s+(?:of|from)|absence\s+of)\b"
+    r"|\b(?:is|are|has|have|contains?|find|found|see|shows?|reveals?|with)\s+(?:\W{0,3})no\b|\bno\s+(?:\w+\W+){0,5}(?:found|present|issues?|instances?|vulnerabilit)",
+    re.IGNORECASE,
+)
+_STATED = re.compile(
+    r"\b(?:contains?|has|have|exhibits?|suffers?|introduces?|leads?\s+to|results?\s+in|vulnerable|there\s+(?:is|are)|is\s+an?|causes?|present|exists?|occurs?\s+(?:here|in)|avoids?|safe)\b",
+    re.IGNORECASE,
+)
+_HEDGED = re.compile(
+    r"\b(?:if|whether|when|occurs?\s+when|would|could|might|may|in\s+general|let'?s|let\s+us|to\s+(?:determine|check|prevent|avoid|fix|understand|analy[sz]e)|known\s+as|refers?\s+to)\b|\?",
+    re.IGNORECASE,
+)
+_SENTENCE = re.compile(r"(?<=[.!?\n])\s+")
+_EARLY = 250
+"""Characters in which an answer says at once what it concludes."""
+_COMMON = frozenset(
+    [
+        "does",
+        "this",
+        "that",
+        "code",
+        "contain",
+        "instances",
+        "known",
+        "security",
+        "the",
+        "of",
+        "a",
+        "an",
+        "as",
+        "is",
+        "are",
+        "there",
+        "any",
+        "in",
+        "it",
+        "with",
+        "have",
+        "has",
+        "do",
+    ]
+)
+
+
+def yes_or_no(text: str, question: str = "") -> str | None:
+    """yes or no: as the answer begins, as it concludes, or as it states what is asked."""
+    for found in (_FIRST.search(text.strip()), *reversed(list(_SAID.finditer(text))), *_LINE.finditer(text)):
+        if found:
+            return _WORDS[found[1].lower()]
+    return _stated(text, question)
+
+
+def _stated(text: str, question: str) -> str | None:
+    """Whether the answer states or denies what is asked. A clear sentence at its beginning counts, else the last one: answers conclude at their ends."""
+    asked = {word[:6] for word in re.findall(r"[a-z]{3,}", _asked(question)) if word not in _COMMON}
+    if not asked:
+        return None
+    least, clear, loose = min(len(asked), 3), list[str](), list[str]()
+    plain = re.sub(r"[*`]+", "", re.sub(r"```.*?```", " ", text, flags=re.DOTALL))
+    for sentence in _SENTENCE.split(plain):
+        if sum(word in sentence.lower() for word in asked) < least or not (_STATED.search(sentence) or _DENIED.search(sentence)):
+            continue
+        vote = _NO if _DENIED.search(sentence) or re.search(r"\b(?:avoids?|safe)\b", sentence, re.IGNORECASE) else _YES
+        if not _HEDGED.search(sentence):
+            if not clear and plain.find(sentence) < _EARLY:
+                return vote
+            clear.append(vote)
+        else:
+            loose.append(vote)
+    votes = clear or loose
+    return votes[-1] if votes else None
+
+
+def _asked(question: str) -> str:
+    """The sentence that asks. Code or a text may stand around it."""
+    sentences = re.findall(r"[^.?!\n]{8,300}\?", question)
+    return (sentences[0] if sentences else question[-400:]).lower()
+
+
+def label_of(text: str, question: str = "") -> str | None:
+    """The label in an answer: yes or no where that is asked, else its announced or only line."""
+    if (polar := yes_or_no(text, question)) is not None and (_FIRST.search(text.strip()) or "?" in question):
+        return polar
+    announced = re.findall(r"(?im)\b(?:label|class|category|answer|verdict)\b\W{0,4}(?:is\W{1,4})?([^\n.]{1,60})", text)
+    line = announced[-1] if announced else text.strip().splitlines()[0]
+    words = re.sub(r"[^\w\s-]+", " ", line).strip().lower()
+    return re.sub(r"\s+", " ", words)[:60] or None

@@ -1,0 +1,121 @@
+"""Votes on given answers, one line of JSON for each question, as `mmos patterns tally` does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal, get_args
+
+from mmos.voting.ballot import KINDS, Ballot, Kind, ballot, kind_of
+from mmos.voting.cascade import Cascade
+from mmos.voting.choices import options_in
+from mmos.voting.structures import is_expectation, is_met
+from mmos.voting.tally import Same, Tally, tally
+from mmos.voting.trust import Mark, Trust
+from mmos.voting.wording import same
+
+How = Literal["auto", "majority", "weighted", "ranked", "best"]
+WAYS: tuple[How, ...] = get_args(How)
+LIKELY: Mapping[Kind, int] = {"yes_no": 2, "label": 3, "number": 4, "choice": 5, "tool_calls": 6, "json": 6, "text": 6}
+"""How many answers are likely to a question of each kind, where it does not say its options."""
+
+
+@dataclass(frozen=True)
+class Poll:
+    """One question with the answers of several models."""
+
+    kind: Kind
+    question: str
+    answers: Mapping[str, Any]
+    group: str = ""
+    truth: Any = None
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Poll:
+        """The poll of a line. Raises `ValueError`, which says what is wrong with the line."""
+        answers, kind, question = row.get("answers"), row.get("kind"), row.get("question", "")
+        if not isinstance(answers, Mapping) or not answers:
+            raise ValueError('it has no "answers": {MODEL: text}')
+        if not isinstance(question, str):
+            raise ValueError('"question" is no text')  # noqa: TRY004  # a wrong line, not a wrong type of ours
+        if kind is None:
+            kind = kind_of(question, [text for text in answers.values() if isinstance(text, str)])
+        if kind not in KINDS:
+            raise ValueError(f'"kind" is {kind!r}, allowed: {", ".join(KINDS)}')
+        group = row.get("group")
+        return cls(kind, question, answers, group if isinstance(group, str) else kind, row.get("truth"))
+
+    @cached_property
+    def ballots(self) -> dict[str, Ballot]:
+        return {model: self._ballot(answer) for model, answer in self.answers.items()}
+
+    def _ballot(self, answer: Any) -> Ballot:
+        calls = isinstance(answer, list) and self.kind == "tool_calls"
+        return ballot(self.kind, answer if calls or isinstance(answer, str) else None, self.question)
+
+    @property
+    def options(self) -> int:
+        return len(options_in(self.question)) or LIKELY[self.kind]
+
+    @property
+    def same(self) -> Same | None:
+        """When two votes mean the same. Texts are compared by their words; of all else the normal forms must be equal."""
+        return same if self.kind == "text" else None
+
+    def marks(self) -> Iterable[Mark]:
+        """Which answers are right, by the truth of the line."""
+        if self.kind == "tool_calls" and is_expectation(self.truth):
+            yield from (Mark(self.group, model, is_met(self.truth, answer)) for model, answer in self.answers.items())
+            return
+        truth = self._ballot(self.truth).vote
+        if truth is None:
+            return
+        for model, one in self.ballots.items():
+            yield Mark(
+                self.group, model, one.vote is not None and (one.vote == truth or (self.same is not None and self.same(one.vote, truth)))
+            )
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of a poll."""
+
+    tally: Tally
+    answer: Any
+    """The answer of the most trusted model behind the result, unchanged. None: nobody has one."""
+    asked: tuple[str, ...]
+    """Whom MMOS would have asked, in this order."""
+    how: How
+    group: str = field(default="")
+
+    def as_line(self) -> dict[str, Any]:
+        return {
+            "answer": self.answer, "vote": self.tally.vote, "asked": list(self.asked), "from": list(self.tally.behind),
+            "agreement": self.tally.agreement, "voting": self.how, "abstained": list(self.tally.abstained), "tie": self.tally.is_tie,
+        }  # fmt: skip
+
+
+def decided(poll: Poll, how: How, trust: Trust) -> Verdict:
+    """Vote on given answers."""
+    ballots, cascade = poll.ballots, Cascade(list(poll.answers), trust, poll.group, poll.options, same=poll.same)
+    order = cascade.order() if how == "auto" else trust.order(poll.answers, poll.group)
+    if how == "auto":
+        cast: dict[str, Ballot] = {}
+        while following := cascade.next(cast):
+            cast |= {name: ballots[name] for name in following}
+        asked, result = tuple(cast), cascade.result(cast)
+    elif how == "best":
+        asked = tuple(order[:1])
+        result = tally({name: ballots[name] for name in asked})
+    else:
+        asked = tuple(order)
+        weights = {name: trust.weight(name, poll.group, poll.options) for name in order}
+        result = tally({name: ballots[name] for name in order}, how, weights=weights if any(weights.values()) else None, same=poll.same)
+    chosen = next((name for name in order if name in result.behind), "")
+    return Verdict(result, poll.answers.get(chosen), asked, how, poll.group)
+
+
+def learned(rows: Iterable[Mapping[str, Any]]) -> Trust:
+    """How far each model is to be trusted, from lines that have a `truth`."""
+    return Trust.of(mark for row in rows if row.get("truth") is not None for mark in Poll.of(row).marks())

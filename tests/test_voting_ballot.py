@@ -1,0 +1,98 @@
+"""What an answer stands for."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmos.voting.ballot import KINDS, NO_CALL, ballot, kind_of
+from mmos.voting.wording import same
+
+OPTIONS = "Which planet is the largest?\n(A) Mars\n(B) Jupiter\n(C) Venus"
+SAFE = "Does this code contain a buffer overflow?"
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer", "vote"),
+    [
+        ("choice", "Jupiter has 318 times our mass. The answer is (B).", "B"),
+        ("choice", "B) Jupiter, not A) Mars", "B"),
+        ("choice", "**Answer: B**", "B"),
+        ("choice", r"so \boxed{B}", "B"),
+        ("choice", "b", None),
+        ("choice", "It is Jupiter.", "B"),
+        ("choice", "The answer is (F).", None),
+        ("choice", "I do not know.", None),
+        ("number", "6 * 7 = <<6*7=42>>42\n#### 42", "42"),
+        ("number", "It costs $1,234.50 in total.", "1234.5"),
+        ("number", "The answer is 1/2.", "0.5"),
+        ("number", r"\boxed{\frac{3}{4}}", "0.75"),
+        ("number", "First 12, then 30. A: -18", "-18"),
+        ("number", "none", None),
+        ("yes_no", "No, it checks the length.", "no"),
+        ("yes_no", "The code does **not** contain a buffer overflow.", "no"),
+        ("yes_no", "Line 3 copies without a check. So this code contains a buffer overflow.", "yes"),
+        ("yes_no", "There is no buffer overflow in this code.", "no"),
+        ("label", "Label: Bug fixing.", "bug fixing"),
+        ("label", "refactoring", "refactoring"),
+        ("json", '```json\n{"b": 1.0, "a": "X y"}\n```', '{a="xy", b=1}'),
+        ("json", "no json", None),
+        ("tool_calls", [{"name": "math.add", "arguments": {"b": 2, "a": 1.0}}], "math_add(a=1, b=2)"),
+        ("tool_calls", [{"function": {"name": "add", "arguments": '{"a": 1}'}}], "add(a=1)"),
+        ("tool_calls", "Nothing to call.", NO_CALL),
+        ("tool_calls", [], NO_CALL),
+        ("tool_calls", [{"arguments": {}}], None),
+        ("tool_calls", None, None),
+        ("text", "  The Cat sat! ", "the cat sat"),
+        ("text", "", None),
+    ],
+)
+def test_a_vote_is_read(kind, answer, vote):
+    question = {"choice": OPTIONS, "yes_no": SAFE}.get(kind, "")
+    assert ballot(kind, answer, question).vote == vote
+
+
+@pytest.mark.parametrize(
+    ("question", "answers", "kind"),
+    [
+        (OPTIONS, ["(B)", "A"], "choice"),
+        ("How many apples are left?", ["There are 3.", "4"], "number"),
+        (SAFE, ["Yes.", "No, it does not."], "yes_no"),
+        ("Give me JSON.", ['{"a": 1}', "[2]"], "json"),
+        ("Explain mutexes.", ["A lock.", "It guards data."], "text"),
+    ],
+)
+def test_the_kind_of_a_question_is_found(question, answers, kind):
+    assert kind_of(question, answers) == kind
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("Use a mutex to guard the shared counter.", "Guard the shared counter with a mutex.", True),
+        ("Use a mutex to guard the shared counter.", "Do not use a mutex to guard the shared counter.", False),
+        ("The limit is 30 seconds by default.", "The limit is 60 seconds by default.", False),
+        ("Latency will increase with the batch size.", "Latency will decrease with the batch size.", False),
+        ("Restart the Redis server after the change.", "Restart the Postgres server after the change.", False),
+        ("Use a lock.", "Bananas are yellow.", False),
+    ],
+)
+def test_texts_say_the_same_only_if_nothing_speaks_against_it(one, other, is_same):
+    assert same(one, other) is is_same
+    assert same(other, one) is is_same
+
+
+@given(st.sampled_from(KINDS), st.text(max_size=400), st.text(max_size=200))
+def test_no_text_breaks_it(kind, answer, question):
+    assert ballot(kind, answer, question).vote != ""
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "tool_calls"])
+def test_a_long_answer_takes_no_long_time(kind):
+    answer = "The code does not 1,000.5 (A) say it; " * 300
+    start = time.process_time()
+    ballot(kind, answer, OPTIONS)
+    assert time.process_time() - start < 0.5

@@ -1,0 +1,141 @@
+"""How votes are counted, and whom a cascade asks."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmos.voting.ballot import Ballot
+from mmos.voting.cascade import Cascade
+from mmos.voting.lines import Poll, decided, learned
+from mmos.voting.tally import tally
+from mmos.voting.trust import Mark, Trust
+from tests.shell import command
+
+
+def cast(**votes):
+    return {name: Ballot(vote) for name, vote in votes.items()}
+
+
+def test_heads_weights_and_ranks():
+    votes = cast(a="x", b="y", c="y")
+    assert (tally(votes).vote, tally(votes).behind, tally(votes).agreement) == ("y", ("b", "c"), 0.6667)
+    weighted = tally(votes, "weighted", weights={"a": 3.0, "b": 1.0, "c": 1.0})
+    assert (weighted.vote, weighted.agreement, weighted.against) == ("x", 0.6, {"y": ("b", "c")})
+    ranked = tally(cast(a="x > y > z", b="z > y > x", c="y\nx\nz"), "ranked")
+    assert (ranked.vote, ranked.behind) == ("y", ("c",))
+
+
+def test_a_tie_is_told_and_the_first_voter_decides():
+    result = tally(cast(b="y", a="x"))
+    assert (result.vote, result.is_tie) == ("y", True)
+
+
+def test_who_abstains_weakens_the_agreement():
+    result = tally({**cast(a="x"), "b": Ballot(None, "empty")})
+    assert (result.vote, result.agreement, result.abstained) == ("x", 0.5, ("b",))
+    assert tally({"b": Ballot(None)}).vote is None
+
+
+VOTES = st.dictionaries(st.sampled_from("abcdefgh"), st.sampled_from("xyz").map(Ballot) | st.just(Ballot(None)), min_size=1)
+
+
+@given(VOTES, st.randoms(use_true_random=False))
+def test_the_order_of_the_ballots_counts_only_between_equals(votes, chance):
+    names = list(votes)
+    chance.shuffle(names)
+    one, other = tally(votes), tally({name: votes[name] for name in names})
+    assert one.is_tie or one.vote == other.vote
+    assert one.agreement == other.agreement
+
+
+@given(VOTES)
+def test_a_further_vote_for_the_winner_does_not_make_it_lose(votes):
+    before = tally(votes)
+    assert before.vote is None or tally({**votes, "more": Ballot(before.vote)}).vote == before.vote
+
+
+TRUST = Trust.of(
+    Mark("g", model, right)
+    for model, share in (("qwen:7b", 8), ("qwen:14b", 7), ("gemma:7b", 7), ("phi:3b", 3))
+    for right in [True] * share + [False] * (10 - share)
+)
+
+
+def test_two_are_asked_first_and_of_two_families():
+    cascade = Cascade(["phi:3b", "gemma:7b", "qwen:14b", "qwen:7b"], TRUST, "g")
+    assert cascade.order()[:2] == ["qwen:7b", "gemma:7b"]
+    assert cascade.next({}) == ["qwen:7b", "gemma:7b"]
+    assert cascade.next(cast(**{"qwen:7b": "x", "gemma:7b": "x"})) == [], "they agree"
+    split = cast(**{"qwen:7b": "x", "gemma:7b": "y"})
+    assert cascade.next(split) == ["qwen:14b"]
+    assert cascade.next({**split, "qwen:14b": Ballot("y")}) == []
+    assert cascade.result({**split, "qwen:14b": Ballot("y")}).vote == "y"
+
+
+def test_who_fails_is_replaced_by_the_next():
+    cascade = Cascade(["qwen:7b", "gemma:7b", "qwen:14b"], TRUST, "g")
+    assert cascade.next({"qwen:7b": Ballot(None, "failed"), "gemma:7b": Ballot("x")}) == ["qwen:14b"]
+
+
+def test_without_any_knowledge_the_larger_model_is_asked_first():
+    assert Cascade(["gemma:2b", "llama3:70b", "qwen:7b"]).order()[0] == "llama3:70b"
+
+
+def test_the_best_decides_where_votes_would_do_harm():
+    poll = Poll("yes_no", "Is it safe?", {"good": "Yes.", "bad": "No.", "worse": "No."}, "g")
+    trust = Trust.of(
+        Mark("g", model, right)
+        for model, share in (("good", 19), ("bad", 11), ("worse", 11))
+        for right in [True] * share + [False] * (20 - share)
+    )
+    assert decided(poll, "majority", trust).tally.vote == "no"
+    assert decided(poll, "weighted", trust).tally.vote == "yes"
+    assert decided(poll, "best", trust).asked == ("good",)
+
+
+def test_trust_is_learned_from_lines_with_the_truth():
+    rows = [{"kind": "number", "group": "sums", "question": "1+1?", "answers": {"a": "2", "b": "3"}, "truth": "2"}] * 9
+    calls = [{"name": "add", "arguments": {"a": 1}}]
+    rows += [
+        {
+            "kind": "tool_calls",
+            "group": "calls",
+            "question": "Add.",
+            "answers": {"a": [], "b": calls},
+            "truth": [{"add": {"a": [1], "b": ["", 0]}}],
+        }
+    ] * 9
+    trust = learned(rows)
+    assert trust.share("a", "sums") > trust.share("b", "sums")
+    assert trust.share("b", "calls") > trust.share("a", "calls")
+
+
+async def test_the_command_answers_each_line(tmp_path):
+    (tmp_path / "l.jsonl").write_text(
+        "\n".join([json.dumps({"kind": "choice", "question": "", "answers": {"a": "A", "b": "B"}, "truth": "B"})] * 6)
+    )
+    line = {
+        "id": 7,
+        "kind": "choice",
+        "question": "",
+        "answers": {"a": "The answer is A", "b": "The answer is B", "c": "The answer is B"},
+        "own": [1],
+    }
+    given = (json.dumps(line) + "\n{}\nno\n").encode()
+    done = await command(tmp_path, "patterns", "tally", "--voting", "auto", "--learn", "l.jsonl", given=given)
+    first, second, third = map(json.loads, done.out.splitlines())
+    assert (first["id"], first["own"], first["answer"], first["from"]) == (7, [1], "The answer is B", ["b", "c"])
+    assert first["asked"][0] == "b"
+    assert ("answers" in second["error"], "answers" in third["error"], done.code) == (True, True, 1)
+
+
+@pytest.mark.parametrize("text", ['{"kind": "choice"}', "x"])
+async def test_a_line_that_cannot_be_learned_from_is_named(tmp_path, text):
+    (tmp_path / "l.jsonl").write_text(text)
+    done = await command(tmp_path, "patterns", "tally", "--learn", "l.jsonl", given=b"")
+    assert done.code == 2
+    assert "l.jsonl:1" in done.err
