@@ -38,16 +38,16 @@ def _expected(data: Any, servers: Servers) -> Any:
 
 def _inserted(text: str, servers: Servers) -> str | None:
     root = yaml.compose(text, Loader=yaml.SafeLoader)
-    key, orchestration = _entry(root, "orchestration")
+    key, orchestration = entry(root, "orchestration")
     if key is None or not isinstance(orchestration, yaml.MappingNode) or not orchestration.value:
         return None
-    _, known = _entry(orchestration, "servers")
+    _, known = entry(orchestration, "servers")
     if known is None:
         return _with_section(text, key, orchestration, servers)
     return _with_entries(text, known, servers) if isinstance(known, yaml.MappingNode) else None
 
 
-def _entry(mapping: Any, name: str) -> tuple[Any, Any]:
+def entry(mapping: Any, name: str) -> tuple[Any, Any]:
     entries = mapping.value if isinstance(mapping, yaml.MappingNode) else ()
     return next(((key, value) for key, value in entries if key.value == name), (None, None))
 
@@ -57,7 +57,7 @@ def _with_section(text: str, key: Any, orchestration: Any, servers: Servers) -> 
         at = orchestration.start_mark.index + 1
         return f"{text[:at]}servers: {flow(_flows(servers))}, {text[at:]}"
     indent = " " * orchestration.value[0][0].start_mark.column
-    return _after_line(text, _end_of_line(text, key.end_mark.index), _section(servers, indent, "  "))
+    return after_line(text, end_of_line(text, key.end_mark.index), _section(servers, indent, "  "))
 
 
 def _with_entries(text: str, known: Any, servers: Servers) -> str:
@@ -68,10 +68,10 @@ def _with_entries(text: str, known: Any, servers: Servers) -> str:
     (first, _), (_, last) = known.value[0], known.value[-1]
     column = first.start_mark.column
     lines = _flow_lines(servers, " " * column) if last.flow_style else _block_lines(servers, " " * column, "  ")
-    return _after_line(text, _end_of_block(text, known.end_mark, column), lines)
+    return after_line(text, end_of_block(text, known.end_mark, column), lines)
 
 
-def _end_of_block(text: str, mark: Any, column: int) -> int:
+def end_of_block(text: str, mark: Any, column: int) -> int:
     """Where the last line of a block ends. Comments indented like its entries belong to it; blank lines and other comments do not."""
     at = len(text) if mark.index == len(text) else mark.index - mark.column
     while True:
@@ -83,12 +83,12 @@ def _end_of_block(text: str, mark: Any, column: int) -> int:
         at = start
 
 
-def _end_of_line(text: str, at: int) -> int:
+def end_of_line(text: str, at: int) -> int:
     end = text.find("\n", at)
     return len(text) if end < 0 else end - (text[end - 1] == "\r")
 
 
-def _after_line(text: str, at: int, lines: Iterable[str]) -> str:
+def after_line(text: str, at: int, lines: Iterable[str]) -> str:
     newline = "\r\n" if "\r\n" in text else "\n"
     return text[:at] + "".join(newline + line for line in lines) + text[at:]
 
