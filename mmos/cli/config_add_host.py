@@ -117,7 +117,7 @@ def _add(source: Source, config: Config, surveys: Sequence[HostSurvey], *, dry_r
     from_text(after, source.name, os.environ)  # write nothing that does not load
     if not dry_run:
         replace_file(path, after.encode("utf-8"))
-    diff = _diff(before, after, source.name)
+    diff = diff_of(before, after, source.name)
     for survey in surveys:
         diff = diff.replace(survey.url, masked(survey.url))
     return diff
@@ -141,7 +141,7 @@ def _is_named(config: Config, server: str) -> bool:
     return any(server in role.servers for role in config.roles().values())
 
 
-def _diff(before: str, after: str, name: str) -> str:
+def diff_of(before: str, after: str, name: str) -> str:
     """Make a diff of the new lines only: the lines around them may hold secrets."""
     lines = difflib.unified_diff(before.splitlines(keepends=True), after.splitlines(keepends=True), name, name, n=0)
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)

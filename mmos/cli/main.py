@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "gpu": ("mmos.cli.gpu", "Show the GPUs of this machine and of the hosts, and who holds them."),
     "models": ("mmos.cli.models", "List, show, test, pull, warm and unload models."),
     "patterns": ("mmos.cli.patterns", "List and show patterns, in which several models work on one task."),
+    "pipeline": ("mmos.cli.pipeline", "List pipelines, show what answers, and set who answers by default."),
     "cache": ("mmos.cli.cache", "Show and clear the kept answers of models."),
     "prompts": ("mmos.cli.prompts", "Show the texts that models read, and what you changed."),
     "config": ("mmos.cli.config", "Write, check, show and describe the configuration."),

@@ -182,6 +182,11 @@ def _names(options: Options, incomplete: str) -> Offers:  # noqa: ARG001
     return [(name, str(about.get("model", ""))) for name, about in _cast(_configured(options)).items()]
 
 
+def _strategies(options: Options, incomplete: str) -> Offers:
+    """Offer who can answer by default."""
+    return [("single", ""), ("intelligent", ""), *_patterns(options, incomplete), ("none", "")]
+
+
 def _topics(options: Options, incomplete: str) -> Offers:  # noqa: ARG001
     from mmos.cli.help import summaries
 
@@ -205,6 +210,6 @@ def _patterns(options: Options, incomplete: str) -> Offers:  # noqa: ARG001
 
 _SOURCES: dict[str, Callable[[Options, str], Offers]] = {
     "run": _runs, "thread": _threads, "model": _models, "hosts": _hosts, "host": _hosts, "roles": _roles,
-    "role_only": _names, "topic": _topics, "prompt": _prompts, "pattern": _patterns,
+    "role_only": _names, "topic": _topics, "prompt": _prompts, "pattern": _patterns, "pipelines": _patterns, "who_answers": _strategies,
 }  # fmt: skip
 """Completions by parameter name. A name means the same in every command."""

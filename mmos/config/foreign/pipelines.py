@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mmos.config.foreign.backends import OF_MEMBER, Backend, Backends
-from mmos.config.foreign.draft import Draft, Part, spelled
+from mmos.config.foreign.draft import TOP, Draft, Part, spelled
 from mmos.config.foreign.parts import weights
 from mmos.config.foreign.places import valid_key
 from mmos.config.foreign.words import AGGREGATES, SHAPES, USUAL_VOTING, VALIDATED, VOTINGS
@@ -65,6 +65,7 @@ class Pipelines:
             part.note("multi_model.enabled is false, so its backends work one after the other, without its strategy")
             shape = "sequential"
         self._shape(key, shape, strategy or part)
+        self.draft.origins[TOP, "patterns", key] = part.place
         if is_off and not is_usual:
             self.draft.put(("patterns", key, "enabled"), False, part, OFF)
             part.note(f"{OFF}; MMOS refuses it")
@@ -83,7 +84,6 @@ class Pipelines:
         self.shapes[key] = shape
         self.members[key] = []
         self.draft.put(("patterns", key, "pattern"), shape, part, why)
-        self.draft.origins["orchestration", "patterns", key] = part.place
         self.draft.put(("patterns", key, "models"), [], part)
 
     def _steps(self, key: str, steps: Sequence[Part]) -> None:
