@@ -31,6 +31,7 @@ def _of_task(route: TaskRouted, templates: Templates) -> str:
         "prefer": lambda value: templates.fill("route_prefer", specialists=value),
         "model": lambda value: templates.fill("route_model", model=value),
         "strategy": lambda value: templates.fill("route_single") if value == "single" else templates.fill("route_intelligent"),
+        "pattern": lambda value: templates.fill("route_pattern", pattern=value),
     }
     return templates.fill("route", type=kind, complexity=str(route.complexity), rest=_sentences(route.advice, words))
 
@@ -42,6 +43,8 @@ def _of_run(rule: RuleMet, templates: Templates) -> str:
         "prefer": lambda value: templates.fill("rule_prefer", specialists=value),
         "model": lambda value: templates.fill("rule_model", model=value),
         "strategy": lambda _: templates.fill("rule_answer_now") if rule.acted else templates.fill("rule_answer"),
+        "pattern": lambda value: templates.fill("rule_pattern", pattern=value),
+        "use": lambda value: templates.fill("rule_use_pattern", pattern=value),
     }
     facts, rest = facts_in_words(rule.facts), _sentences(rule.advice, words)
     return templates.fill("rule_met", number=str(rule.number), condition=rule.condition, facts=facts, rest=rest)

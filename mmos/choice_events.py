@@ -60,7 +60,7 @@ class RuleMet(Event):
     turn: int = 0
     """How many turns the role had taken. The next one is told."""
     advice: Mapping[str, Any] = field(default_factory=dict)
-    """What the rule suggests, or what binds the role: `must` (whom it must consult), `specialist`, `prefer`, `model`, `strategy`."""
+    """What the rule suggests, or what binds the role: `must` (whom it must consult), `specialist`, `prefer`, `model`, `strategy`, `pattern`, or `use` (the pattern that it must use)."""
     acted: bool = False
     """Whether MMOS acts on it. If not, it is advice."""
     model: str = ""

@@ -115,7 +115,7 @@ def test_a_journal_of_a_stranger_offers_nothing_that_its_code_makes(folder: Path
         ("mmos classify --js", ["--jsonl", "--json"]),
         ("mmos help thr", ["threads"]),
         ("mmos prompts show cod", ["coding"]),
-        ("mmos pipeline set-strategy ", ["single", "intelligent", "none"]),
+        ("mmos pipeline set-strategy ", ["single", "intelligent", "code_review", "poll", "none"]),
         ("mmos prompts show cl", ["clarify"]),
         ("mmos patterns show ", ["code_review", "poll"]),
         ("mmos patterns show po", ["poll"]),

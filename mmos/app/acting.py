@@ -72,6 +72,8 @@ class Acting:
             return draft.with_(choice=_named(rule), advice=_advice(rule))
         if rule.strategy == "intelligent":
             return await self.choose(draft.with_(strategy="intelligent"), self.cast)
+        if rule.pattern:
+            return draft.acting(rule.pattern, pattern=rule.pattern)
         draft = await self._consulting(draft, rule)
         draft = await self._with_model(draft, rule.model) if rule.model else draft
         if rule.strategy:
@@ -117,13 +119,14 @@ def _facts(message: Message, found: Classification) -> dict[str, dict[str, Any]]
 
 def _by_user(options: RunOptions) -> str:
     """Who answers because the user said so. Empty: the user left it open."""
-    return options.model or options.role_only or (ARBITER if options.strategy == "single" else "")
+    pattern = options.pattern if isinstance(options.pattern, str) else "a pattern" if options.pattern else ""
+    return options.model or options.role_only or pattern or (ARBITER if options.strategy == "single" else "")
 
 
 def _named(rule: Rule) -> str:
-    return rule.specialist or ", ".join(rule.prefer) or rule.model or rule.strategy or ""
+    return rule.specialist or ", ".join(rule.prefer) or rule.model or rule.strategy or rule.pattern or ""
 
 
 def _advice(rule: Rule) -> dict[str, Any]:
     """What the rule suggests, by its keys."""
-    return {name: value for name in ("specialist", "prefer", "model", "strategy") if (value := getattr(rule, name))}
+    return {name: value for name in ("specialist", "prefer", "model", "strategy", "pattern") if (value := getattr(rule, name))}

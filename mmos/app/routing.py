@@ -50,16 +50,23 @@ class Router:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._default = answering(source.config.orchestration.defaults.strategy)
+        defaults = source.config.orchestration.defaults
+        self._default = answering(defaults.strategy)
+        self._usual = defaults.pattern or "" if self._default or defaults.strategy is None else defaults.strategy
         self._rules = TaskRules(source.config.orchestration.routing)
         self._turn_rules: TurnRules | None = None
         self._chooser: Chooser | None = None
 
     def defaulted(self, options: RunOptions) -> RunOptions:
         """The options with the strategy of the configuration, unless they say who answers."""
-        if self._default is None or options.strategy is not None or options.model or options.role_only:
+        if self._default is None or options.strategy is not None or options.model or options.role_only or options.pattern:
             return options
         return replace(options, strategy=self._default)
+
+    def usual(self, options: RunOptions) -> str:
+        """The pattern of the configuration that answers if nothing else says who does. Empty: the arbiter answers."""
+        is_said = options.model or options.role_only or options.pattern or options.consult or options.tools or options.strategy == "single"
+        return "" if is_said else self._usual
 
     def concerns(self, options: RunOptions) -> bool:
         """Whether anybody wants to know what kind of task a run has."""
@@ -79,11 +86,16 @@ class Router:
         """Who works on the task, as the options, the rules or a choice say. A run that nobody routes has only its options."""
         options = self.defaulted(options)
         _check(options)
+        usual = self.usual(options)
         if not self.concerns(options):
+            options = replace(options, pattern=usual) if usual else options
             return Routed(options, options)
         from mmos.app.acting import Acting  # the classifier is not needed before
 
         draft = await Acting(self._source, self._rules, options, partial(self._choose, Random(run))).route(message)
+        if usual and not draft.event.acted:
+            why = (*draft.event.why, "the configuration names this pattern for all other runs")
+            draft = draft.with_(choice=usual, by="none", advice={}, why=why).acting(usual, pattern=usual)
         return Routed(_with(options, draft.event.options), options, draft.event, draft.warnings)
 
     async def _choose(self, chance: Random, draft: Draft, cast: Cast) -> Draft:
@@ -97,14 +109,19 @@ class Router:
 def _check(options: RunOptions) -> None:
     """Raise if the options say in two ways who answers."""
     named = f"the model {options.model}" if options.model else f"the role {options.role_only}" if options.role_only else ""
+    named = named or (f"the pattern {_name(options.pattern)}" if options.pattern else "")
     if options.strategy == "intelligent" and named:
         raise UsageError(f"The strategy intelligent chooses who answers, but {named} is set, too.", next_step="Leave one of them out.")
-    if options.strategy == "single" and options.role_only:
+    if options.strategy == "single" and (options.role_only or options.pattern):
         raise UsageError(
             f"With the strategy single, a model answers without a role, but {named} is set, too.", next_step="Leave one of them out."
         )
     if options.consult and options.answering != ARBITER:
         raise UsageError(f"The arbiter must consult {options.consult}, but it does not answer.", next_step="Leave `consult` out.")
+
+
+def _name(pattern: str | Mapping[str, Any]) -> str:
+    return pattern if isinstance(pattern, str) else str(pattern.get("pattern"))
 
 
 def unheeded(view: RunView) -> str:

@@ -19,6 +19,7 @@ from mmos.config.routing_schema import Routing, Rule
 from mmos.config.rules import Facts, compile_rule
 from mmos.config.rules import Rule as Condition
 from mmos.fleet.condition import condition
+from mmos.participant.ruled import RUN_PATTERN
 from mmos.scope import Scope
 from mmos.views.run import RunView
 
@@ -26,7 +27,7 @@ MOST_VALUES = 20
 """Parts of a list that the journal keeps of a fact."""
 DIGITS = 6
 """The most digits of a number that people and models read. The first one that is not 0 begins them, so that a small number does not become 0."""
-ACTIONS = ("specialist", "prefer", "model", "strategy")
+ACTIONS = ("specialist", "prefer", "model", "strategy", "pattern")
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,10 @@ class Ruling:
             fixed = ARBITER in (self.options.roles or {}) and not _moves(view.route)
             fault = "The options of the run name the model of the arbiter."
             event = replace(event, fault=fault) if fixed else await self._moved(event, rule.model, means)
+        if rule.pattern and RUN_PATTERN in means.cast[ARBITER].box:
+            event = replace(event, advice={**event.advice, "use": rule.pattern}, acted=True)
+        elif rule.pattern:
+            event = replace(event, fault=f"The arbiter has no tool {RUN_PATTERN}.")
         if rule.strategy:
             event = replace(event, advice={**event.advice, "strategy": rule.strategy}, acted=True)
         return event

@@ -142,7 +142,7 @@ def _as_dict(text: str, judge: Judge) -> dict[str, Any]:
 
 def _actions(rule: Rule) -> dict[str, Any]:
     """What a rule does, by its keys."""
-    return {name: getattr(rule, name) for name in ("specialist", "prefer", "model", "strategy", "enforce")}
+    return {name: getattr(rule, name) for name in ("specialist", "prefer", "model", "strategy", "pattern", "enforce")}
 
 
 def _shortened(facts: Mapping[str, Any]) -> dict[str, Any]:

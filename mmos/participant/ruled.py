@@ -11,6 +11,7 @@ from mmos.scope import Scope
 
 FOR_ALL = "consult_specialist"
 """The tool of an arbiter that has one tool for all specialists. The tail names the specialist."""
+RUN_PATTERN = "run_pattern"
 Move = Callable[[Member, str, tuple[str, ...]], Member]
 """Gives a member another model."""
 
@@ -29,10 +30,10 @@ def must_now(scope: Scope, member: Member) -> ToolChoice | None:
         return None
     if scope.view.rules.acted("strategy"):
         return ANSWER_ONLY
-    rule = scope.view.rules.acted("must")
+    rule = scope.view.rules.acted("must") or scope.view.rules.acted("use")
     if rule is None:
         return None
-    own = f"consult_{rule.advice['must']}_specialist"
+    own = f"consult_{rule.advice['must']}_specialist" if "must" in rule.advice else RUN_PATTERN
     tool = own if own in member.box else FOR_ALL
     if any(call.tool == tool for call in [*scope.view.started_calls.values()][rule.calls :]):
         return None

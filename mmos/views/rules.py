@@ -61,6 +61,10 @@ def _done(name: str, value: object) -> str:
             return f"must consult {value}"
         case "specialist" | "prefer":
             return f"should consult {' or '.join(map(str, value)) if isinstance(value, list | tuple) else value}"
+        case "use":
+            return f"must use the pattern {value}"
+        case "pattern":
+            return f"should use the pattern {value}"
         case "strategy":
             return "answers now"
     return f"{name} {value}"
