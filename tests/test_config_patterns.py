@@ -75,6 +75,20 @@ def test_patterns_that_contain_each_other_by_roles_and_members():
     assert problem == "patterns.one.models[0]: a pattern cannot contain itself: one → two → coding → one; remove one of these members"
 
 
+def test_a_ready_pattern_may_be_named_and_cannot_contain_itself():
+    ready = "  defaults: {pattern: planning_implementation}\n"
+    assert config_of(ready).orchestration.defaults.pattern == "planning_implementation"
+    top = "orchestration:\n  arbiter: {model: m}\n  specialists: {coding: {model: 'pattern:review_refinement'}, analysis: {model: a}}\n"
+    (problem,) = problems("", top)
+    assert (
+        problem
+        == "specialists.coding.model: a pattern cannot contain itself: coding → review_refinement → coding; remove one of these members"
+    )
+    top = "orchestration:\n  arbiter: {model: 'pattern:review_refinement'}\n  specialists: {coding: {model: c}, analysis: {model: a}}\n"
+    arbiter = config_of("", top).roles()["arbiter"]
+    assert (arbiter.model, arbiter.pattern) == ("c", "review_refinement")
+
+
 @pytest.mark.parametrize(
     ("keys", "expected"),
     [

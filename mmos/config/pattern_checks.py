@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from mmos.config.ready_patterns import NOT_CONSULTED, READY, ready
 from mmos.config.wording import FromEnvironment, Place, listed, mapping, perhaps, with_type
 from mmos.names import PATTERN, pattern_named
 
@@ -121,6 +122,8 @@ def _of(models: Any, place: Place) -> Iterator[tuple[Place, str]]:
 
 def _name(place: Place, name: str, orchestration: dict[str, Any]) -> Findings:
     patterns = mapping(orchestration, "patterns")
+    if name not in patterns and name in READY:
+        return
     if name not in patterns:
         choices = [*STRATEGIES, *patterns] if place == ("defaults", "strategy") else [*patterns]
         near = "" if isinstance(name, FromEnvironment) else perhaps(name, choices)
@@ -136,7 +139,7 @@ def _is_off(place: Place, orchestration: dict[str, Any]) -> bool:
 
 
 def _cycles(orchestration: dict[str, Any]) -> Findings:
-    """Patterns that contain themselves, by members or by the roles of members."""
+    """Patterns that contain themselves, by members or by the roles of members, also those of ready ones."""
     below: dict[str, list[str]] = {}
     places: dict[str, Place] = {}
     for place, name, around in _references(orchestration):
@@ -145,6 +148,12 @@ def _cycles(orchestration: dict[str, Any]) -> Findings:
     for place, member in members_in(orchestration):
         if isinstance(role := member.get("role"), str):
             below.setdefault(f"{PATTERN}{place[1]}", []).append(role)
+    roles = [name for name in mapping(orchestration, "specialists") if name not in NOT_CONSULTED]
+    below |= {
+        f"{PATTERN}{name}": [str(one.role) for one in ready(name, roles).models]
+        for name in READY
+        if name not in mapping(orchestration, "patterns")
+    }
     told: set[str] = set()
     for start in below:
         cycle = _cycle(start, below)

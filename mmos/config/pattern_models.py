@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mmos.config.model_keys import Named, named
 from mmos.config.patterns_schema import Pattern, PatternMember
+from mmos.config.ready_patterns import pattern_of
 from mmos.config.schema import Orchestration
 from mmos.config.wording import Place
 from mmos.names import canonical, pattern_named
@@ -75,7 +76,9 @@ def aggregator_servers(orchestration: Orchestration, pattern: Pattern) -> tuple[
 
 def acting(orchestration: Orchestration, name: str) -> tuple[Named, tuple[str, ...]]:
     """The model that acts for a pattern, and its servers: the aggregator's, else that of the last member of a sequence, else of the first."""
-    pattern = orchestration.patterns[name]
+    pattern = pattern_of(orchestration, name)
+    if pattern is None:
+        raise KeyError(name)  # the checks of the file have refused it
     member = pattern.models[-1 if pattern.pattern == "sequential" else 0]
     if pattern.aggregator_model is not None:
         return _acting(orchestration, pattern.aggregator_model, aggregator_servers(orchestration, pattern))

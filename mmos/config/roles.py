@@ -8,13 +8,11 @@ from typing import Any, Literal, TypeVar
 
 from mmos.config.model_keys import Named
 from mmos.config.pattern_models import Asked, acting, asked_models, models_behind
+from mmos.config.ready_patterns import NOT_CONSULTED
 from mmos.config.schema import Arbiter, Channel, Consult, Memory, Orchestration, Role, Server, Specialist, Toolrules
 from mmos.config.windows import Use, Windows
 from mmos.config.wording import Place
 from mmos.names import canonical, same_model
-
-NOT_CONSULTED = frozenset({"interpreter", "synthesizer"})
-"""Roles that MMOS asks by itself, so the arbiter has no tool for them."""
 
 Name = TypeVar("Name", bound=Hashable)
 Changes = Mapping[str, tuple[str, tuple[str, ...]]]
