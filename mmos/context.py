@@ -17,12 +17,10 @@ from mmos.config.scalars import seconds_of
 from mmos.errors import LimitReached, MmosError, QuestionOpen, QuestionUnanswered, StateError, ToolError, UsageError
 from mmos.events import Form, StepFinished
 from mmos.messages import File, Message, ToolCall, clean
+from mmos.names import pattern_named
 from mmos.scope import Scope
 from mmos.threads import on_thread
 from mmos.views.run import REFERENCE
-
-PATTERN = "pattern:"
-"""So begins the name of a pattern where it stands in place of a model."""
 
 _KEY = re.compile(r"[^/\s\x00-\x1f\x7f]{1,80}")
 
@@ -150,7 +148,7 @@ class Participant:
     @property
     def pattern(self) -> str:
         """The pattern that answers, if `model` is `pattern:NAME`."""
-        return self.model.removeprefix(PATTERN) if self.model.startswith(PATTERN) else ""
+        return pattern_named(self.model)
 
 
 @dataclass(frozen=True)

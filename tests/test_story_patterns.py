@@ -131,3 +131,30 @@ async def test_members_advise_a_role_that_keeps_its_tools():
         for body in on.sent("arbiter"):
             assert "coding says:" in str(body["messages"])
             assert body["tools"]
+
+
+async def test_patterns_nest_and_a_member_may_be_a_pattern():
+    keys = {
+        "patterns": {
+            "inner": {"pattern": "sequential", "models": ["one", "two"]},
+            "outer": {"pattern": "sequential", "models": ["pattern:inner", "three"]},
+        }
+    }
+    async with stage({"arbiter": [], "one": ["1"], "two": ["2"], "three": ["3"]}, orchestration=keys) as on:
+        answer = await on.app.run("Count.", options=RunOptions(pattern="outer"))
+        assert answer.text == "3"
+        assert "<<<\n2\n>>>" in on.heard("three")[0]
+        assert [(one["name"], len(one["members"])) for one in answer.document()["patterns"]] == [("outer", 2), ("inner", 2)]
+
+
+async def test_a_pattern_takes_no_part_in_itself():
+    keys = {
+        "patterns": {"turn": {"pattern": "sequential", "models": [{"role": "coding"}, "two"]}},
+        "specialists": {"coding": {"tools": {"allow": ["run_pattern"]}}},
+    }
+    call = Call("run_pattern", {"pattern": "turn", "task": "Go on."})
+    async with stage({"arbiter": [], "coding": [call, "Then alone."], "two": ["Done."]}, orchestration=keys) as on:
+        answer = await on.app.run("Go.", options=RunOptions(pattern="turn"))
+        assert answer.text == "Done."
+        assert "cannot take part in itself" in on.heard("coding")[1]
+        assert len(answer.document()["patterns"]) == 1

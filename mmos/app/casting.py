@@ -58,7 +58,8 @@ def cast_for(options: RunOptions, config: Config, tools: Toolbox, templates: Tem
         else:
             cast = wiring.cast_of(roles, tools, templates, options.system, options.answering, options.consult)
             cast = _equipped(cast, options, config, tools)
-            cast = wiring.taking_part(cast, options.answering, wiring.interpreter_of(config))
+            taking = wiring.taking_part(cast, options.answering, wiring.interpreter_of(config))
+            cast = cast if any(one.role.pattern for one in taking.values()) else taking  # any role may be a member of a pattern
             cast = _shortened(cast, config, roles) if len(tools) > config.orchestration.limits.tools else cast
     if options.is_model_alone:
         cast = _equipped(cast, options, config, tools)

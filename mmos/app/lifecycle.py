@@ -21,11 +21,11 @@ from mmos.app.wiring import MODEL
 from mmos.calls.shape import Shape
 from mmos.config.routing_schema import Answering
 from mmos.config.schema import Strategy
-from mmos.context import PATTERN
 from mmos.errors import HostError, LimitReached, MmosError, QuestionOpen, StateError, UsageError
 from mmos.events import ArtifactKept, Reason, RunFinished, Status
 from mmos.logs import logger
 from mmos.messages import clean
+from mmos.names import PATTERN
 from mmos.participant.loop import Participants
 from mmos.participant.questions import Answerer, OnQuestion
 from mmos.scope import Hint, Limits, Scope

@@ -18,8 +18,9 @@ from mmos.config.patterns_schema import Pattern, PatternMember
 from mmos.config.roles import Need, ResolvedRole, meeting
 from mmos.config.windows import DEFAULT_WINDOW
 from mmos.config.wording import perhaps
-from mmos.context import PATTERN, Participant
+from mmos.context import Participant
 from mmos.errors import UsageError
+from mmos.names import pattern_named
 from mmos.participant.cast import Member
 from mmos.patterns.plan import Contributor, Plan
 from mmos.patterns.running import run_pattern
@@ -75,6 +76,30 @@ class Patterns:
             raise UsageError(f"The pattern {name} is switched off.", next_step=f"Write `enabled: true` in patterns.{name}.")
         return self._planned(name, pattern)
 
+    def acting(self, name: str) -> ResolvedRole:
+        """The role of the model that acts for a pattern: of patterns in patterns, that of the innermost."""
+        seen, member = [name], acting_of(self.plan(name))
+        while inner := pattern_named(member.model):
+            if inner in seen:
+                raise UsageError(f"A pattern cannot take part in itself: {' -> '.join([*seen, inner])}.")
+            seen, member = [*seen, inner], acting_of(self.plan(inner))
+        who = member.who
+        if isinstance(who, str):
+            return self.roles[who]
+        return ResolvedRole(MODEL, member.model, who.servers, who.window or DEFAULT_WINDOW, options=dict(who.options), think=who.think)
+
+    def roles_in(self, name: str, seen: tuple[str, ...] = ()) -> set[str]:
+        """The roles that take part in a pattern, and in the patterns in it."""
+        plan, names = self.plan(name), set[str]()
+        for one in (*plan.members, plan.deciding):
+            inner = pattern_named(one.model)
+            if isinstance(one.who, str):
+                names.add(one.who)
+                inner = self.roles[one.who].pattern
+            if inner and inner not in (name, *seen):
+                names |= self.roles_in(inner, (name, *seen))
+        return names
+
     def _planned(self, name: str, pattern: Pattern, *, ad_hoc: bool = False) -> Plan:
         names: list[str] = []
         members = tuple(self._contributor(member, names) for member in pattern.models)
@@ -106,7 +131,7 @@ class Patterns:
         return Contributor(name, who, who.model, member.task or "", member.prompt or "", member.weight)
 
     def _participant(self, name: str, model: str, host: str, member: PatternMember) -> Participant:
-        if model.startswith(PATTERN):
+        if pattern_named(model):
             return Participant(name, model, timeout=member.timeout)
         (one,) = named(model, self.config.orchestration.models)
         servers = self._servers(member, host)
@@ -170,7 +195,7 @@ def patterns_of(options: RunOptions, config: Config, templates: Templates) -> Pa
 
 
 def standing_of(options: RunOptions, config: Config, templates: Templates) -> Standing:
-    return Standing(patterns_of(options, config, templates).plan)
+    return Standing(patterns_of(options, config, templates))
 
 
 def cast_of_pattern(options: RunOptions, config: Config, tools: Toolbox, templates: Templates) -> dict[str, Member]:
@@ -178,11 +203,9 @@ def cast_of_pattern(options: RunOptions, config: Config, tools: Toolbox, templat
     patterns = patterns_of(options, config, templates)
     given = options.pattern if isinstance(options.pattern, str) or options.pattern is None else str(options.pattern.get("pattern"))
     plan = patterns.plan(given or "")
-    acting = acting_of(plan)
-    who = acting.who
-    role = patterns.roles[who] if isinstance(who, str) else ResolvedRole(MODEL, acting.model, who.servers, who.window or DEFAULT_WINDOW)
-    alone = ResolvedRole(MODEL, role.model, role.servers, role.window, options=dict(role.options), pattern=plan.name)
-    names = {one.who for one in (*plan.members, plan.deciding) if isinstance(one.who, str)}
+    role = patterns.acting(plan.name)
+    alone = ResolvedRole(MODEL, role.model, role.servers, role.window, options=dict(role.options), think=role.think, pattern=plan.name)
+    names = patterns.roles_in(plan.name)
     roles = wiring.cast_of(patterns.roles, tools, templates, "") if names else {}
     taking = {
         name: member for role_name in names for name, member in wiring.taking_part(roles, role_name, wiring.interpreter_of(config)).items()

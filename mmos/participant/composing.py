@@ -167,14 +167,16 @@ class Composer:
 
     def _tail(self) -> str:
         """What the model should know about this turn only."""
+        others = self.scope.view.patterns.advice.get(self.scope.lane)
+        told = others.text if others is not None else ""
         last = self.member.box and (self.scope.turns_left == 1 or self.scope.calls_left == 0)
         if last:
-            return self._templates.fill("last_turn")
+            return "\n\n".join(filter(None, (told, self._templates.fill("last_turn"))))
         advised = self.scope.view.route or self.scope.view.rules.met
         advice = advice_line(self.scope, self._templates) if advised else ""
         phase = phase_line(self.scope, self.box.names, self._templates) if self.scope.phases else ""
-        others = self.scope.view.patterns.advice.get(self.scope.lane)  # what the members of a pattern say
-        return "\n".join(filter(None, (advice, phase, others.text if others else "")))
+        lines = "\n".join(filter(None, (advice, phase)))
+        return "\n\n".join(filter(None, (told, lines))) if told else lines
 
     @property
     def _window(self) -> int:

@@ -11,6 +11,7 @@ from mmos.messages import Message
 from mmos.pattern_events import PatternBegun, PatternEnded
 from mmos.patterns.plan import Plan
 from mmos.patterns.work import Form, Outcome, Work
+from mmos.scope import Scope
 
 FORMS: Mapping[str, tuple[str, str]] = {
     "sequential": ("mmos.patterns.sequential", "Sequential"),
@@ -31,6 +32,8 @@ def form_of(shape: str) -> Form:
 async def carry(context: Context, plan: Plan, message: Message, form: Form | None = None) -> Outcome:
     """Work on a task as the plan says, or in another form. Raises `ToolError` when too few members answer."""
     scope, pattern = context.scope, id_of(context)
+    if plan.name in _around(scope):
+        raise ToolError(plan.templates.fill("pattern_in_itself", name=plan.name))
     if pattern not in scope.view.patterns.by_id:
         scope.record(begun(context, plan, pattern))
     work = Work(context, plan, message, pattern)
@@ -57,6 +60,12 @@ def begun(context: Context, plan: Plan, pattern: str) -> PatternBegun:
 def id_of(context: Context) -> str:
     """The id in the run: that of the call that carries the pattern out, in its lane."""
     return f"{context.scope.lane}/{context.effect_id.partition('/')[2]}"
+
+
+def _around(scope: Scope) -> set[str]:
+    """The names of the patterns that a lane is a part of."""
+    begun = [one.begun for one in scope.view.patterns.by_id.values()]
+    return {one.name for one in begun if scope.lane.startswith(f"{one.lane}/{one.call}/")}
 
 
 def _end(work: Work, ended: PatternEnded) -> None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from mmos.context import Answer, Context, Halt
-from mmos.errors import ToolError
 from mmos.fences import Fenced
 from mmos.messages import Message
+from mmos.names import pattern_named
+from mmos.participant.cast import PlainRole, Role
 from mmos.participant.loop import Exchange, NextExchange
 from mmos.pattern_events import PatternAdvised, PatternAnswered
 from mmos.patterns.carrying import carry, id_of
 from mmos.patterns.gathering import Gathering
 from mmos.patterns.plan import Contributor, Plan
 from mmos.patterns.work import Outcome
+from mmos.prompting.budget import estimate
+from mmos.prompting.digest import digest
 from mmos.retelling import history_for
 from mmos.views.patterns import PATTERN
 
@@ -24,24 +27,31 @@ SHARE = 0.5
 """The part of a window that what was said before may take."""
 
 
+class Plans(Protocol):
+    """The patterns that there are."""
+
+    def plan(self, name: str) -> Plan: ...
+    def acting(self, name: str) -> Role:
+        """The role of the model that acts for a pattern: no pattern stands for it."""
+        ...
+
+
 @dataclass(frozen=True)
 class Standing:
     """Carries out the patterns that stand in place of models."""
 
-    plan: Callable[[str], Plan]
+    plans: Plans
 
     async def exchange(self, exchange: Exchange, go_on: NextExchange) -> Answer:
         role, scope = exchange.member.role, exchange.scope
-        plan = self.plan(role.pattern)
-        if f"/{PATTERN}/" in scope.lane and role.pattern in _around(exchange):
-            raise ToolError(plan.templates.fill("pattern_in_itself", name=plan.name))
+        name = role.pattern
+        exchange = self._with_acting_model(exchange, name)
         if scope.exchange.last.role != "user" or scope.lane in scope.view.patterns.advice:
             return await go_on(exchange)  # it goes on after a crash, or answers again
+        plan, context = self.plans.plan(name), Context(scope, exchange.room, PATTERN)
         advises = plan.advise or bool(exchange.member.box)
-        context = Context(scope, exchange.room, PATTERN)
+        plan = advising(plan) if advises else plan
         try:
-            if advises:
-                plan = advising(plan)
             outcome = await carry(context, plan, self._told(exchange, plan), Gathering() if advises and plan.shape not in CHAINED else None)
         except Halt:
             raise context.halts[0] from None
@@ -50,6 +60,18 @@ class Standing:
         else:
             scope.record(PatternAnswered(scope.lane, Message("assistant", outcome.text), role.name, id_of(context)))
         return await go_on(exchange)
+
+    def _with_acting_model(self, exchange: Exchange, name: str) -> Exchange:
+        """The exchange with a model, where a participant has only the name of the pattern."""
+        role = exchange.member.role
+        if not pattern_named(role.model):
+            return exchange
+        acting = self.plans.acting(name)
+        moved = PlainRole(
+            role.name, acting.model, acting.servers, acting.window, acting.channel, {**acting.options, **role.options}, acting.think,
+            acting.keep_alive, role.timeout, pattern=name,
+        )  # fmt: skip
+        return replace(exchange, member=replace(exchange.member, role=moved))
 
     @staticmethod
     def _told(exchange: Exchange, plan: Plan) -> Message:
@@ -60,12 +82,15 @@ class Standing:
 
     @staticmethod
     def _advice(exchange: Exchange, plan: Plan, outcome: Outcome) -> str:
+        """What the acting model reads of the members. Together it fills at most a part of the window."""
         members = exchange.scope.view.patterns.by_id[id_of(Context(exchange.scope, exchange.room, PATTERN))].members.values()
         lanes = exchange.scope.conversation.lanes
         texts = [(one.name, lanes[exchange.scope.run, one.lane].newest_text()) for one in members if one.status == "answered" and one.lane]
         if plan.shape in CHAINED or not texts:
             texts = [(plan.name, outcome.text)]
-        told = "\n\n".join(plan.templates.fill("advice_of", name=name, text=text) for name, text in texts)
+        room = exchange.member.role.window * SHARE / len(texts)
+        short = [(name, text if estimate(text) <= room else digest(text)) for name, text in texts]
+        told = "\n\n".join(plan.templates.fill("advice_of", name=name, text=text) for name, text in short)
         return plan.templates.fill("advice", advice=Fenced(told))
 
 
@@ -73,15 +98,9 @@ def advising(plan: Plan) -> Plan:
     """The pattern without the member that acts: the others advise it."""
     acting, members = acting_of(plan), plan.members
     others = tuple(one for one in members if one != acting) or members
-    return replace(plan, members=others, validate=False)
+    return replace(plan, members=others, validate=False, advise=True)
 
 
 def acting_of(plan: Plan) -> Contributor:
     """The member whose model acts: the aggregator, else the last of a sequence, else the first."""
     return plan.aggregator or plan.members[-1 if plan.shape == "sequential" else 0]
-
-
-def _around(exchange: Exchange) -> set[str]:
-    """The names of the patterns that this lane is a part of."""
-    runs, lane = exchange.scope.view.patterns.by_id.values(), exchange.scope.lane
-    return {one.begun.name for one in runs if lane.startswith((f"{one.begun.lane}/{PATTERN}/", f"{one.begun.lane}/{one.begun.call}/"))}

@@ -16,6 +16,7 @@ from mmos.patterns.plan import Contributor, Plan
 from mmos.scope import Scope
 from mmos.views.patterns import PatternRun
 
+NOT_WAITED = "it was not waited for"
 GRACE = 0.25
 """The share of the time so far that late members still have, when a deadline passes with too few answers."""
 
@@ -86,6 +87,8 @@ class Work:
     """The task, with its files."""
     id: str
     """The id of the pattern in the run."""
+    _late: set[asyncio.Task[Any] | None] = field(default_factory=set, init=False, repr=False, compare=False)
+    """The work that the deadline of the pattern has cut off."""
 
     @property
     def scope(self) -> Scope:
@@ -125,24 +128,34 @@ class Work:
             options: Options of the model for this answer, such as a seed.
         """
         key = key or member.name
-        ended = self.record.members.get(key)
+        ended, begun = self.record.members.get(key), self.scope.clock()
         if ended is not None and ended.status in ("failed", "late"):
             return Contribution(key, member, ended.status, lane=ended.lane, seconds=ended.seconds, why=ended.why)
-        begun = self.scope.clock()
+        if self._is_late():
+            return self._failed(key, member, task, begun, "late", NOT_WAITED)
         try:
             given = await self._given(member, text, key, answer, aloud=aloud, options=options, files=files)
         except MmosError as error:
             if isinstance(error, PASS_ON):
                 raise
-            return self._ended(Contribution(key, member, "failed", seconds=self.scope.clock() - begun, why=error.message), task)
+            return self._failed(key, member, task, begun, "late" if error.code == "tool_timeout" else "failed", error.message)
         except asyncio.CancelledError:
-            if key not in self.record.members:  # the deadline of the pattern has passed, or the run is cancelled
-                self._ended(Contribution(key, member, "late", seconds=self.scope.clock() - begun, why="it was not waited for"), task)
-            raise
+            if not self._is_late():  # the run is cancelled; a resumed one asks again
+                raise
+            return self._failed(key, member, task, begun, "late", NOT_WAITED)
         seconds, why = self.scope.clock() - begun, _fault(given)
         status: MemberStatus = "failed" if why else "answered"
         contribution = Contribution(key, member, status, given.text.strip(), given.reasoning, given.data, given.lane, seconds, why)
         return self._ended(contribution, task)
+
+    def _is_late(self) -> bool:
+        """Whether nobody waits any more for what this asyncio task does, because the deadline of the pattern has passed."""
+        return asyncio.current_task() in self._late
+
+    def _failed(self, key: str, member: Contributor, task: str, begun: float, status: MemberStatus, why: str) -> Contribution:
+        address = f"{self.scope.lane}/{self.context.call}/{key}"
+        lane = address if (self.scope.run, address) in self.scope.conversation.lanes else ""
+        return self._ended(Contribution(key, member, status, lane=lane, seconds=self.scope.clock() - begun, why=why), task)
 
     async def _given(
         self, member: Contributor, text: str, key: str, answer: Mapping[str, Any] | None, *,
@@ -153,7 +166,8 @@ class Work:
             who = replace(who, options={**who.options, **options})
         message = Message("user", text, files=self.message.files if files else ())
         shape = None if answer is None else Shape.of(answer)
-        return await self.context.put(Question(who, message, key, memory="none", shape=shape, aloud=aloud))
+        tools = () if self.plan.advise else None
+        return await self.context.put(Question(who, message, key, memory="none", tools=tools, shape=shape, aloud=aloud))
 
     def _ended(self, contribution: Contribution, task: str) -> Contribution:
         """Record the end of a member's answer, once."""
@@ -169,7 +183,7 @@ class Work:
                 contribution.seconds, tokens, task or contribution.member.task, contribution.why,
             )
         )  # fmt: skip
-        if contribution.status == "failed":
+        if contribution.status != "answered":
             self.scope.warn_once(f"{contribution.member.name} gave the pattern {self.plan.name} no answer", contribution.why)
         return contribution
 
@@ -183,10 +197,11 @@ class Work:
         tasks = [asyncio.create_task(ask) for ask in asks]
         try:
             await self._wait(tasks, self.plan.min_members if least is None else least)
+            self._late.update(task for task in tasks if not task.done())
         finally:
             for task in tasks:
                 task.cancel()
-        results = await asyncio.gather(*tasks, return_exceptions=True)
+            results = await asyncio.gather(*tasks, return_exceptions=True)
         for fault in sorted((one for one in results if isinstance(one, BaseException)), key=lambda one: not isinstance(one, Halt)):
             if not isinstance(fault, asyncio.CancelledError):
                 raise fault
