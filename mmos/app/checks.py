@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from mmos.app import ready, trust, wiring
 from mmos.app.system_texts import system_of, text_of
 from mmos.config.load import Config
+from mmos.config.patterns_schema import own_forms
 from mmos.config.phases import Phases
 from mmos.config.schema import Role
 from mmos.config.tools_schema import functions_in
@@ -42,7 +43,7 @@ def _unfilled(config: Config) -> Iterator[Problem]:
 
 
 def _problems(config: Config, extra: Sequence[Tool], functions: Sequence[Reference]) -> list[Problem]:
-    wrong, names, certain = [*ready.problems(config)], [], True
+    wrong, names, certain = [*ready.problems(config), *forms_of_patterns(config, imported=False)], [], True
     for reference in functions:
         name: str | None = reference.name
         try:
@@ -67,12 +68,21 @@ def tools_of(config: Config, extra: Sequence[Tool] = (), find: Find = wiring.nob
             tools.append((reference.load(config.folder), _place(reference)))
         except UnusableError as error:
             wrong.append(_unusable(config, reference, error))
-    _refuse(wrong)
+    _refuse([*wrong, *forms_of_patterns(config, imported=True)])
     tools = [*ready.ready_of(config, wiring.templates_of(config)), *tools]
     house = wiring.tools_of_house(config, wiring.roles_of(config, None), wiring.templates_of(config), find)
     names = [*_names(house), *_placed(tools), *_names(extra)]
     _refuse([*_twins(config, names), *_idle(config, names)])
     return Toolbox.of([*house, *(tool for tool, _ in tools), *extra])
+
+
+def forms_of_patterns(config: Config, *, imported: bool) -> list[Problem]:
+    """What is wrong with the user's own forms of patterns, by their files or after their import."""
+    if not own_forms(config.orchestration.patterns):
+        return []
+    from mmos.app import forms  # few configurations have some
+
+    return [*(forms.faults(config) if imported else forms.problems(config))]
 
 
 def doubts(config: Config) -> list[Problem]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from mmos.app.lifecycle import RunOptions
 from mmos.app.wiring import MODEL
 from mmos.config.load import Config
 from mmos.config.model_keys import named
-from mmos.config.patterns_schema import Pattern, PatternMember
+from mmos.config.patterns_schema import SHAPES, Pattern, PatternMember
 from mmos.config.roles import Need, ResolvedRole, meeting
 from mmos.config.windows import DEFAULT_WINDOW
 from mmos.config.wording import perhaps
@@ -108,8 +108,16 @@ class Patterns:
             name, pattern.pattern, members, pattern.aggregate, pattern.aggregation_prompt, self._aggregator(pattern, members), pattern.voting,
             pattern.samples, pattern.min_members, pattern.deadline, pattern.max_steps, pattern.validate_,
             self.config.orchestration.defaults.quality_threshold if threshold is None else threshold, pattern.advise, ad_hoc,
-            pattern.description or "", self.templates,
+            pattern.description or "", self._form(pattern.pattern), self.templates,
         )  # fmt: skip
+
+    def _form(self, shape: str) -> Callable[[], Any] | None:
+        """The user's own form, or that of a package. None: it is one of MMOS."""
+        if shape in SHAPES:
+            return None
+        from mmos.app.forms import form_for  # few patterns have one
+
+        return form_for(shape, self.config.folder)
 
     def _aggregator(self, pattern: Pattern, members: Iterable[Contributor]) -> Contributor | None:
         if pattern.aggregator_model is None:
@@ -122,7 +130,7 @@ class Patterns:
     def _contributor(self, member: PatternMember, taken: list[str]) -> Contributor:
         spelled = member.role or member.model or ""
         model, _, host = spelled.partition("@")
-        name = _free(model, taken)
+        name = _free(member.name or model, taken)
         if member.role is not None:
             if member.role not in self.roles:
                 raise UsageError(f"There is no role {member.role!r}; roles: {', '.join(self.roles)}.")
@@ -137,7 +145,10 @@ class Patterns:
         servers = self._servers(member, host)
         window = self.config.windows().known(one.model, servers) or (one.entry.context_window if one.entry else None) or 0
         options = {"temperature": member.temperature, "num_predict": member.max_tokens}
-        return Participant(name, model, member.system_prompt or "", servers, (), options, window, timeout=member.timeout)
+        return Participant(
+            name, one.model, member.system_prompt or "", servers, (), one.options(options), window, think=one.think(None),
+            timeout=member.timeout,
+        )  # fmt: skip
 
     def _servers(self, member: PatternMember, host: str) -> tuple[str, ...]:
         given = member.server or host or ()
@@ -155,6 +166,10 @@ class Patterns:
 
 def described(keys: Mapping[str, Any]) -> Pattern:
     """The pattern that a run describes. Raises `UsageError` for what no pattern has."""
+    if ":" in str(keys.get("pattern")):
+        raise UsageError(
+            "A class of your own stands in the configuration, not in the options of a run.", next_step="Write it under `patterns:`."
+        )
     try:
         return Pattern.model_validate(dict(keys))
     except ValidationError as error:

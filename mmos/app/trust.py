@@ -13,6 +13,7 @@ from mmos.app import ready, wiring
 from mmos.app.trust_store import TrustStore
 from mmos.config.load import Config
 from mmos.config.outgoing import is_away, outgoing_variables
+from mmos.config.patterns_schema import own_forms
 from mmos.config.sources import user_state
 from mmos.config.tools_schema import functions_in
 from mmos.config.wording import listed, shown
@@ -76,7 +77,7 @@ def consent_of(config: Config, environ: Mapping[str, str], *, runs: bool = True)
     path = config.path
     if path is None:
         return None
-    code, variables, prompts = functions_in(config.orchestration.tools).values(), outgoing_variables(config), list(_prompts(config))
+    code, variables, prompts = _code(config), outgoing_variables(config), list(_prompts(config))
     tools = ready.demands(config)
     if not prompts and not (runs and (code or tools)) and not any(environ.get(one.variable) for one in variables):
         return None
@@ -87,6 +88,11 @@ def consent_of(config: Config, environ: Mapping[str, str], *, runs: bool = True)
         *prompts,
     ]
     return Consent(path, config.document.name, demands, _digest(config, prompts), TrustStore(user_state(environ) / "trusted.json"))
+
+
+def _code(config: Config) -> list[str]:
+    """The functions and classes that the file names, as module:name."""
+    return [*functions_in(config.orchestration.tools).values(), *own_forms(config.orchestration.patterns).values()]
 
 
 def _prompts(config: Config) -> Iterator[str]:
@@ -104,7 +110,7 @@ def _digest(config: Config, prompts: Sequence[str]) -> str:
     digest = blake2b(digest_size=32)
     folder = config.folder or Path()
     try:
-        code = source_files((text.partition(":")[0] for text in functions_in(config.orchestration.tools).values()), folder)
+        code = source_files((text.partition(":")[0] for text in _code(config)), folder)
     except UnusableError as error:
         problem = Problem(config.document.name, "orchestration.tools", str(error))
         raise ConfigError([problem], next_step=f"If you trust it, name the file: -c {quote(str(config.path))}") from None

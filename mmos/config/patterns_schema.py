@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from mmos.config.section import Section
 from mmos.config.values import (
@@ -40,10 +41,25 @@ PatternName = Annotated[
     allowed("a name of at most 80 letters, digits, '.', '_' and '-'"),
 ]
 StrategyName = Annotated[str, Field(pattern=_NAME), allowed("single, intelligent, or the name of a pattern")]
+FORMS_GROUP = "mmos.patterns"
+"""The entry point group in which installed packages offer forms of their own, by name."""
+
+
+def _check_shape(value: str) -> str:
+    if value in SHAPES or ":" in value:
+        return value
+    from importlib.metadata import entry_points  # nearly all patterns have one of our forms
+
+    if not entry_points(group=FORMS_GROUP, name=value):
+        raise ValueError
+    return value
+
+
 ShapeName = Annotated[
     str,
-    Field(pattern=rf"^({'|'.join(SHAPES)}|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*)$"),
-    allowed(f"one of {', '.join(SHAPES)}, or your own class as module:Class", choices=SHAPES),
+    Field(pattern=r"^[A-Za-z_][\w-]*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*)?$"),
+    AfterValidator(_check_shape),
+    allowed(f"one of {', '.join(SHAPES)}, your own class as module:Class, or the name of a form that a package offers", choices=SHAPES),
 ]
 Temperature = Annotated[float, Field(ge=0, le=10), allowed("a number from 0 to 10")]
 
@@ -93,7 +109,7 @@ class Pattern(Section):
 
     pattern: ShapeName = Field(
         description="sequential (each goes on from the one before), ensemble (all answer, and the answers become one), voting (the answers are counted), "
-        "parallel (each has its own part), specialized (the member that fits the task answers), or your own class as module:Class."
+        "parallel (each has its own part), specialized (the member that fits the task answers), your own class as module:Class, or a form that a package offers."
     )
     enabled: Flag = Field(default=True, description="If false, the pattern is listed, and nobody can use it.")
     description: Text | None = Field(default=None, description="What it is good for. Models read it.")
@@ -127,3 +143,8 @@ class Pattern(Section):
     advise: Flag = Field(
         default=False, description="Whether the members only advise the model that acts. It keeps its tools and reads their advice once."
     )
+
+
+def own_forms(patterns: Mapping[str, Pattern]) -> dict[str, str]:
+    """The classes of the user that patterns are made of, by pattern, as module:Class."""
+    return {name: one.pattern for name, one in patterns.items() if ":" in one.pattern}

@@ -23,10 +23,9 @@ FORMS: Mapping[str, tuple[str, str]] = {
 """Where each form is. A run imports only the one that it uses."""
 
 
-def form_of(shape: str) -> Form:
-    module, name = FORMS[shape] if shape in FORMS else shape.split(":", 1)
-    form: Callable[[], Form] = getattr(import_module(module), name)
-    return form()
+def form_of(plan: Plan) -> Form:
+    made: Callable[[], Form] = plan.form or getattr(import_module(FORMS[plan.shape][0]), FORMS[plan.shape][1])
+    return made()
 
 
 async def carry(context: Context, plan: Plan, message: Message, form: Form | None = None) -> Outcome:
@@ -39,7 +38,7 @@ async def carry(context: Context, plan: Plan, message: Message, form: Form | Non
     work = Work(context, plan, message, pattern)
     start = scope.clock()
     try:
-        outcome = await (form or form_of(plan.shape)).run(work)
+        outcome = await (form or form_of(plan)).run(work)
     except MmosError as error:
         _end(work, PatternEnded(pattern, "failed", seconds=scope.clock() - start, why=error.message))
         raise

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from mmos.config.patterns_schema import USUAL_AGGREGATION
 from mmos.context import Participant
@@ -48,6 +50,8 @@ class Plan:
     advise: bool = False
     ad_hoc: bool = False
     description: str = ""
+    form: Callable[[], Any] | None = field(default=None, repr=False, compare=False)
+    """Makes a form that is not one of MMOS."""
     templates: Templates = field(default_factory=Templates, repr=False, compare=False)
 
     @property

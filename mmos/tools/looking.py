@@ -1,4 +1,4 @@
-"""Finds out from a file's text whether the user's function can be a tool. It runs no code."""
+"""Finds out from a file's text whether the user's function can be a tool, or a class the form of a pattern. It runs no code."""
 
 from __future__ import annotations
 
@@ -67,6 +67,22 @@ def _binding(bindings: _Bindings, path: Path, name: str) -> _Binding:
     if isinstance(node, ast.Constant | ast.List | ast.Dict | ast.Set | ast.Tuple | ast.JoinedStr):
         raise UnusableError(f"{_title(path)}, line {node.lineno}: '{shown(name)}' is not a function")
     return _Binding(origin=bindings.imports.get(name, "") if isinstance(node, ast.Import | ast.ImportFrom) else "")
+
+
+def look_at_class(module: str, name: str, folder: Path | None) -> None:
+    """Raise `UnusableError` if `module:name` is surely no class of the user."""
+    path = _file(module, folder)
+    if whose := owner(module, path, folder):
+        raise UnusableError(f"'{shown(f'{module}.{name}')}' belongs to {whose}; write your own class")
+    if path is None:
+        return
+    bindings = _Bindings(_parse(path))
+    nodes = bindings.of.get(name, [])
+    if not nodes and not bindings.dynamic:
+        raise UnusableError(f"{_title(path)} has no class '{shown(name)}'{perhaps(name, bindings.of)}")
+    last = nodes[-1] if nodes else None
+    if isinstance(last, ast.FunctionDef | ast.AsyncFunctionDef | ast.Constant | ast.List | ast.Dict):
+        raise UnusableError(f"{_title(path)}, line {last.lineno}: '{shown(name)}' is not a class")
 
 
 # ---------------------------------------------------------------- whose it is
