@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from mmos.app import wiring
 from mmos.app.lifecycle import RunOptions
 from mmos.app.wiring import MODEL
+from mmos.config import ready_patterns
 from mmos.config.load import Config
 from mmos.config.model_keys import named
 from mmos.config.patterns_schema import SHAPES, Pattern, PatternMember
@@ -29,18 +30,7 @@ from mmos.plurals import counted
 from mmos.prompting.templates import Templates
 from mmos.toolbox import Tool, Toolbox
 
-READY: Mapping[str, tuple[str, str]] = {
-    "analysis_generation": ("analyze", "generate"),
-    "generation_validation": ("generate", "validate"),
-    "planning_implementation": ("plan", "implement"),
-    "review_refinement": ("review", "refine"),
-}
-"""The sequences that every configuration has, with the tasks of their steps."""
-BEST_FOR: Mapping[str, tuple[str, ...]] = {
-    "analyze": ("analysis", "reasoning"), "plan": ("reasoning", "analysis"), "generate": ("coding", "reasoning"), "implement": ("coding",),
-    "validate": ("reasoning", "analysis"), "review": ("reasoning", "analysis"), "refine": ("coding", "reasoning"),
-}  # fmt: skip
-"""The roles that do a task best, where there are such."""
+READY = ready_patterns.READY
 KINDS = {"lmstudio": "openai"}
 _NO_KEY = re.compile(r"[/\s\x00-\x1f\x7f]")
 
@@ -180,18 +170,7 @@ def described(keys: Mapping[str, Any]) -> Pattern:
 
 def ready(name: str, roles: Mapping[str, ResolvedRole]) -> Pattern:
     """A built-in sequence, of the roles that there are."""
-    used: list[str] = []
-    for task in READY[name]:
-        used.append(_role_for(task, roles, used))
-    members = [{"role": role, "task": task} for role, task in zip(used, READY[name], strict=True)]
-    return Pattern.model_validate({"pattern": "sequential", "models": members})
-
-
-def _role_for(task: str, roles: Mapping[str, ResolvedRole], used: Collection[str]) -> str:
-    """The best role for a task, which is another than those before it where that is possible."""
-    able = [role.name for role in roles.values() if role.consultable] or ["arbiter"]
-    best = [name for name in BEST_FOR[task] if name in able]
-    return next((name for name in (*best, *able) if name not in used), (best or able)[0])
+    return ready_patterns.ready(name, [role.name for role in roles.values() if role.consultable])
 
 
 def _free(name: str, taken: list[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from mmos.config.ready_patterns import NOT_CONSULTED, READY, ready
+from mmos.config.ready_patterns import NOT_CONSULTED, READY, members_of
 from mmos.config.wording import FromEnvironment, Place, listed, mapping, perhaps, with_type
 from mmos.names import PATTERN, pattern_named
 
@@ -149,11 +149,7 @@ def _cycles(orchestration: dict[str, Any]) -> Findings:
         if isinstance(role := member.get("role"), str):
             below.setdefault(f"{PATTERN}{place[1]}", []).append(role)
     roles = [name for name in mapping(orchestration, "specialists") if name not in NOT_CONSULTED]
-    below |= {
-        f"{PATTERN}{name}": [str(one.role) for one in ready(name, roles).models]
-        for name in READY
-        if name not in mapping(orchestration, "patterns")
-    }
+    below |= {f"{PATTERN}{name}": members_of(name, roles) for name in READY if name not in mapping(orchestration, "patterns")}
     told: set[str] = set()
     for start in below:
         cycle = _cycle(start, below)

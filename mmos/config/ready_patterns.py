@@ -33,11 +33,16 @@ def pattern_of(orchestration: Orchestration, name: str) -> Pattern | None:
 
 def ready(name: str, roles: Sequence[str]) -> Pattern:
     """A ready sequence. `roles`: those that may be consulted."""
+    members = [{"role": role, "task": task} for role, task in zip(members_of(name, roles), READY[name], strict=True)]
+    return Pattern.model_validate({"pattern": "sequential", "models": members})
+
+
+def members_of(name: str, roles: Sequence[str]) -> list[str]:
+    """The roles that take part in a ready sequence."""
     used: list[str] = []
     for task in READY[name]:
         used.append(_role_for(task, list(roles) or ["arbiter"], used))
-    members = [{"role": role, "task": task} for role, task in zip(used, READY[name], strict=True)]
-    return Pattern.model_validate({"pattern": "sequential", "models": members})
+    return used
 
 
 def _role_for(task: str, able: Sequence[str], used: Collection[str]) -> str:
