@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from mmos.app import wiring
 from mmos.app.lifecycle import RunOptions
+from mmos.app.system_texts import ARBITER
 from mmos.app.wiring import MODEL
 from mmos.config import ready_patterns
 from mmos.config.load import Config
@@ -32,6 +33,8 @@ from mmos.toolbox import Tool, Toolbox
 
 READY = ready_patterns.READY
 KINDS = {"lmstudio": "openai"}
+NAME = "name"
+"""The key of a run's pattern that names the one that it changes."""
 _NO_KEY = re.compile(r"[/\s\x00-\x1f\x7f]")
 
 
@@ -53,18 +56,30 @@ class Patterns:
         return (*enabled, *(name for name in READY if name not in self.config.orchestration.patterns))
 
     def plan(self, name: str) -> Plan:
-        if self.own and name == self.own["pattern"]:
-            return self._planned(name, described(self.own), ad_hoc=True)
+        if self.own and name == own_name(self.own):
+            return self._planned(name, self._own(), ad_hoc=NAME not in self.own)
+        return self._planned(name, self.pattern(name))
+
+    def pattern(self, name: str) -> Pattern:
+        """The keys of a pattern that has a name. Raises `UsageError` if there is none, or nobody may use it."""
         pattern = self.config.orchestration.patterns.get(name)
         if pattern is None and name in READY:
-            return self._planned(name, ready(name, self.roles))
+            return ready(name, self.roles)
         if pattern is None:
             raise UsageError(
-                f"There is no pattern {name!r}{perhaps(name, self.names) or '.'}", next_step=f"There are: {', '.join(self.names)}."
+                f"There is no pattern {name!r}{perhaps(name, (*self.names, *SHAPES)) or '.'}",
+                next_step=f"There are: {', '.join(self.names)}.",
             )
         if not pattern.enabled:
             raise UsageError(f"The pattern {name} is switched off.", next_step=f"Write `enabled: true` in patterns.{name}.")
-        return self._planned(name, pattern)
+        return pattern
+
+    def _own(self) -> Pattern:
+        """The pattern that the run describes: the changes of one that has a name, or a form with its members or those of the roles."""
+        keys = {key: value for key, value in self.own.items() if key != NAME}
+        if NAME in self.own:
+            return described({**self.pattern(self.own[NAME]).model_dump(by_alias=True, exclude_unset=True), **keys})
+        return described({"models": models_of_roles(self.roles), **keys})
 
     def acting(self, name: str) -> ResolvedRole:
         """The role of the model that acts for a pattern: of patterns in patterns, that of the innermost."""
@@ -154,6 +169,19 @@ class Patterns:
         return meeting(self.config.orchestration, servers, need) or servers
 
 
+def own_name(keys: Mapping[str, Any]) -> str:
+    """What a pattern is called that a run describes: as the one that it changes, or as its form."""
+    return str(keys.get(NAME) or keys.get("pattern") or "")
+
+
+def models_of_roles(roles: Mapping[str, ResolvedRole]) -> list[dict[str, Any]]:
+    """The members if nobody names any: a specialist for each model, and the arbiter's model, which consults nobody here."""
+    arbiter = roles[ARBITER]
+    able = {role.model: {"role": role.name} for role in reversed([*roles.values()]) if role.consultable and not role.pattern}
+    last = [] if arbiter.model in able or arbiter.pattern else [{"model": arbiter.model, "server": list(arbiter.servers) or None}]
+    return [*reversed(able.values()), *last]
+
+
 def described(keys: Mapping[str, Any]) -> Pattern:
     """The pattern that a run describes. Raises `UsageError` for what no pattern has."""
     if ":" in str(keys.get("pattern")):
@@ -195,8 +223,7 @@ def standing_of(options: RunOptions, config: Config, templates: Templates) -> St
 def cast_of_pattern(options: RunOptions, config: Config, tools: Toolbox, templates: Templates) -> dict[str, Member]:
     """A pattern alone, with the roles that take part in it. Its acting model stands where a model alone would."""
     patterns = patterns_of(options, config, templates)
-    given = options.pattern if isinstance(options.pattern, str) or options.pattern is None else str(options.pattern.get("pattern"))
-    plan = patterns.plan(given or "")
+    plan = patterns.plan(own_name(patterns.own) if patterns.own else str(options.pattern))
     role = patterns.acting(plan.name)
     alone = ResolvedRole(MODEL, role.model, role.servers, role.window, options=dict(role.options), think=role.think, pattern=plan.name)
     names = patterns.roles_in(plan.name)
