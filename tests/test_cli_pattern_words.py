@@ -27,7 +27,7 @@ from mmos.pattern_events import (
 from mmos.scope import Hint
 
 BEGUN = PatternBegun(
-    "p1", "arbiter", "", "second_opinion", "ensemble", "vote", "auto", ("small", "large", "other"), ("a:1b", "b:7b", "c:3b")
+    "p1", "arbiter", "pattern", "second_opinion", "ensemble", "vote", "auto", ("small", "large", "other"), ("a:1b", "b:7b", "c:3b")
 )
 OPENED = events.LaneOpened("arbiter", "arbiter", Message("user", "Is 91 prime?"))
 ASKED = events.LaneOpened("arbiter/pattern/small", "small", Message("user", "Is 91 prime?"), "arbiter", "pattern", 1, "small")
@@ -134,7 +134,7 @@ def test_why_says_who_was_asked_and_how_they_voted() -> None:
 def test_names_and_votes_cannot_steer_a_terminal() -> None:
     evil = "\x1b[2Ja\nb\u202e"
     hostile: list[Event] = [
-        PatternBegun("p", "arbiter", "", evil, evil, evil, evil, (evil,), (evil,)),
+        PatternBegun("p", "arbiter", "pattern", evil, evil, evil, evil, (evil,), (evil,)),
         MemberEnded("p", evil, evil, evil, evil, "failed", why=evil, task=evil),
         MemberVoted("p", evil, evil, None, evil),
         StepRolledBack("p", evil, evil, evil),

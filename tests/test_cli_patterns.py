@@ -92,7 +92,9 @@ def test_list_shows_forms_members_and_what_is_not_enabled(config: Config) -> Non
     assert lines[1] == ["code_review", "sequential", "yes", "llama3.2,", "mistral:7b,", "never"]
     assert lines[5][:3] == ["fits", "specialized", "no"]
     document = json.loads(typed("list", "--json").stdout)
-    assert [one["name"] for one in document["patterns"]] == list(config.orchestration.patterns)
+    assert [one["name"] for one in document["patterns"] if not one["built_in"]] == list(config.orchestration.patterns)
+    assert document["patterns"][-1]["name"] == "review_refinement"
+    assert [member["task"] for member in document["patterns"][-1]["members"]] == ["review", "refine"]
     assert document["patterns"][1]["members"][0]["role"] == "coding"
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from mmos.app.patterns import READY, ready
 from mmos.config.load import Config
 from mmos.config.model_keys import named
 from mmos.config.pattern_models import aggregator_servers, asked_models, servers_of_member
@@ -81,12 +82,16 @@ class Flow:
 
 
 def flows(config: Config) -> dict[str, Flow]:
-    """The patterns of the configuration, in their order."""
+    """The patterns of the configuration, in their order, and then those that are built in."""
     resolved = {
         one.place: role for one, role in zip(asked_models(config.orchestration), resolve_members(config.orchestration), strict=True)
     }
-    roles = config.roles()
-    return {name: _flow(config.orchestration, name, pattern, resolved, roles) for name, pattern in config.orchestration.patterns.items()}
+    roles, own = config.roles(), config.orchestration.patterns
+    found = {name: _flow(config.orchestration, name, pattern, resolved, roles) for name, pattern in own.items()}
+    for name in READY:
+        if name not in own:
+            found[name] = replace(_flow(config.orchestration, name, ready(name, roles), {}, roles), built_in=True)
+    return found
 
 
 def _flow(

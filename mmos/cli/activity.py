@@ -202,8 +202,8 @@ class Activity:
 
     def _begin_pattern(self, event: PatternBegun, now: float) -> None:
         """A pattern that stands for a model has a line of its own. One that a tool runs is shown by its call."""
-        self._places += (f"{event.lane}/{event.call or PATTERN}/",)
-        if event.call or event.pattern in self._patterns:
+        self._places += (f"{event.lane}/{event.call}/",)
+        if event.call != PATTERN or event.pattern in self._patterns:
             return
         work = self._patterns[event.pattern] = Work(tool=event.name or event.shape, what=begins(event), start=now, since=now)
         self._calls[f"{event.lane}/{PATTERN}"] = work
@@ -211,7 +211,7 @@ class Activity:
 
     def of_patterns(self, event: events.Event) -> str:
         """The line about an event of a pattern that answers the user. Empty: it is of something else."""
-        if isinstance(event, PatternBegun) and not event.call and event.lane == self._own:
+        if isinstance(event, PatternBegun) and event.call == PATTERN and event.lane == self._own:
             self._top = event.pattern
         return seen(event) if self._top and getattr(event, "pattern", "") == self._top else ""
 

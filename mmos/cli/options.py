@@ -19,6 +19,7 @@ from mmos.config.scalars import seconds_of
 
 if TYPE_CHECKING:
     from mmos.config.load import Config
+    from mmos.config.routing_schema import Answering
     from mmos.config.sources import Source
     from mmos.journal import Journal
 
@@ -52,7 +53,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 STRATEGIES = ("auto", "round_robin", "pack", "spread", "manual")
 """The values of `gpu.strategy`."""
-ANSWERING = ("single", "intelligent")
+ANSWERING: tuple[Answering, ...] = ("single", "intelligent")
 """The values of `defaults.strategy` beside the names of patterns."""
 
 

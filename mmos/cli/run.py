@@ -14,7 +14,6 @@ import click
 
 from mmos.cli.code import first_block
 from mmos.cli.options import (
-    ANSWERING,
     STRATEGIES,
     Options,
     batch_options,
@@ -26,6 +25,7 @@ from mmos.cli.options import (
     validation,
 )
 from mmos.cli.output import print_json
+from mmos.cli.pattern_options import pattern_of, pattern_options, strategy_of
 from mmos.cli.task import STDIN, gather
 from mmos.cli.text import harmless
 from mmos.plurals import counted
@@ -60,12 +60,7 @@ _COMMAND = re.compile(r"`(mmos [^`]+)`")
 @click.option("--role", "roles", multiple=True, metavar="R=MODEL[@HOST]", help="Use another model for a role. Repeatable.")
 @click.option("--role-only", default="", metavar="ROLE", help="Let this role answer alone, without the arbiter.")
 @click.option("--model", default="", metavar="M[@HOST]", help="Let this model answer alone, without roles, tools and MMOS's prompts.")
-@click.option(
-    "--strategy",
-    type=click.Choice(ANSWERING),
-    help="Who answers: single (the arbiter's model alone, or --model) or intelligent (whoever fits the task). "
-    "Default: the arbiter, who consults others as it likes, or defaults.strategy of the configuration.",
-)
+@pattern_options
 @click.option("--gpu", type=click.IntRange(0, 255), metavar="N", help="Use only servers with this GPU, for all roles that may run on one.")
 @click.option("--gpu-strategy", type=click.Choice(STRATEGIES), help="How to choose among the GPUs. Default: gpu.strategy of the configuration.")  # fmt: skip
 @click.option(
@@ -103,6 +98,7 @@ def run(options: Options, task: str | None, **arguments: Any) -> int:
     mmos run "Do these two agree?" -f README.md -f docs/start.md
     mmos run -x "Write a Makefile for a C project" > Makefile
     mmos run --batch tasks.jsonl --out results.jsonl
+    mmos run --ensemble --models llama3.2 --models mistral:7b "Is this plan safe?" -f plan.md
     mmos run "Who wrote Faust?" --schema '{"type": "object", "properties": {"author": {"type": "string"}}, "required": ["author"]}'
 
     Exit codes: 0 answered, 1 failed, 2 wrong usage or configuration, 3 waiting for you, 4 no host can serve,
@@ -129,7 +125,7 @@ def _options(arguments: dict[str, Any]) -> RunOptions:
     return RunOptions(
         arguments["timeout"], arguments["max_turns"], arguments["max_calls"], arguments["system"] or "", arguments["on_question"], parse_roles(arguments["roles"]) or None,
         schema=_schema(arguments["schema"]), role_only=arguments["role_only"], model=arguments["model"], gpu=arguments["gpu"],
-        gpu_strategy=arguments["gpu_strategy"], strategy=arguments["strategy"], cache=arguments["cache"],
+        gpu_strategy=arguments["gpu_strategy"], strategy=strategy_of(arguments), pattern=pattern_of(arguments), cache=arguments["cache"],
         validate=arguments["validate"], quality_threshold=arguments["quality_threshold"], tools=arguments["tools"] or None,
     )  # fmt: skip
 

@@ -182,7 +182,7 @@ def _names(options: Options, incomplete: str) -> Offers:  # noqa: ARG001
     return [(name, str(about.get("model", ""))) for name, about in _cast(_configured(options)).items()]
 
 
-def _strategies(options: Options, incomplete: str) -> Offers:
+def _defaults(options: Options, incomplete: str) -> Offers:
     """Offer who can answer by default."""
     return [("single", ""), ("intelligent", ""), *_patterns(options, incomplete), ("none", "")]
 
@@ -208,8 +208,22 @@ def _patterns(options: Options, incomplete: str) -> Offers:  # noqa: ARG001
     return [(str(name), str(mapping(configured, name).get("pattern", ""))) for name in configured]
 
 
+def _forms(options: Options, incomplete: str) -> Offers:
+    """Offer the forms of patterns, and the patterns."""
+    from mmos.cli.pattern_options import SHAPES
+
+    return [*((shape, "") for shape in SHAPES), *_patterns(options, incomplete)]
+
+
+def _strategies(options: Options, incomplete: str) -> Offers:
+    from mmos.cli.options import ANSWERING
+
+    return [*((word, "") for word in ANSWERING), *_forms(options, incomplete)]
+
+
 _SOURCES: dict[str, Callable[[Options, str], Offers]] = {
     "run": _runs, "thread": _threads, "model": _models, "hosts": _hosts, "host": _hosts, "roles": _roles,
-    "role_only": _names, "topic": _topics, "prompt": _prompts, "pattern": _patterns, "pipelines": _patterns, "who_answers": _strategies,
+    "role_only": _names, "topic": _topics, "prompt": _prompts, "pattern": _patterns, "multi_model": _patterns, "pipelines": _patterns,
+    "models": _models, "shape": _forms, "strategy": _strategies, "who_answers": _defaults,
 }  # fmt: skip
 """Completions by parameter name. A name means the same in every command."""

@@ -19,7 +19,7 @@ HEADS = ("PATTERN", "FORM", "ENABLED", "MEMBERS")
 @click.command("list")
 @shared_options
 def list_patterns(options: Options) -> None:
-    """List the patterns: their forms, their members, and whether they are enabled. No host is asked.
+    """List the patterns of the configuration and those that are built in: their forms and their members. No host is asked.
 
     \b
     mmos patterns list
@@ -30,13 +30,11 @@ def list_patterns(options: Options) -> None:
     found = flows(options.source())
     if options.json:
         print_json({"version": 1, "patterns": [flow.document() for flow in found.values()]})
-    elif found:
-        table(HEADS, map(_row, found.values()))
-    else:
-        click.echo("The configuration has no patterns. Write them under `patterns`, or try one: mmos run --ensemble TASK", err=True)
+        return
+    table(HEADS, map(_row, found.values()))
 
 
 def _row(flow: Flow) -> list[Cell]:
     how = " · ".join(filter(None, (flow.shape, flow.pattern.aggregate if flow.shape == "ensemble" else "", flow.counts)))
-    enabled: Cell = "yes" if flow.pattern.enabled else ("no", "warning")
+    enabled: Cell = ("no", "warning") if not flow.pattern.enabled else "built in" if flow.built_in else "yes"
     return [flow.name, how, enabled, ", ".join(member.name for member in flow.members)]

@@ -1,0 +1,79 @@
+"""Patterns as users ask for them: on the command line, by a name with changes, and with members that nobody names."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from mmos import RunOptions
+from mmos.cli.main import mmos
+from mmos.errors import UsageError
+from mmos.testing import stage
+
+SEQUENCE = {"pattern": "sequential", "models": [{"role": "coding", "task": "generate"}, {"role": "analysis", "task": "validate"}]}
+FILE = """
+orchestration:
+  servers: {gpu1: {url: "http://h:1", vram_gb: 24}, gpu2: {url: "http://h:2", vram_gb: 24}}
+  arbiter: {model: "qwen2.5:14b", server: gpu1}
+  specialists: {coding: {model: "qwen2.5-coder:7b", server: gpu2}, reasoning: {model: "qwen2.5:7b", server: gpu2}}
+"""
+
+
+def typed(*arguments: str) -> Result:
+    return CliRunner().invoke(mmos, [*arguments, "--rehearse", "-c", "orchestration.yaml", "--state", "state"])
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "orchestration.yaml").write_text(FILE)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+async def test_without_members_the_models_of_the_roles_work() -> None:
+    async with stage({"arbiter": ["three"], "coding": ["one"], "analysis": ["two"]}) as on:
+        answer = await on.app.run("Count.", options=RunOptions(pattern={"pattern": "sequential"}))
+        assert answer.text == "three"
+        assert [member["name"] for member in answer.document()["patterns"][0]["members"]] == ["coding", "analysis", "arbiter"]
+
+
+async def test_a_pattern_of_the_file_may_be_changed_for_one_run() -> None:
+    async with stage({"arbiter": [], "coding": ["one", "again"], "analysis": ["two"]}, orchestration={"patterns": {"fix": SEQUENCE}}) as on:
+        answer = await on.app.run("Count.", options=RunOptions(pattern={"name": "fix", "max_steps": 1}))
+        (document,) = answer.document()["patterns"]
+        assert (answer.text, document["name"], len(document["members"])) == ("one", "fix", 1)
+        with pytest.raises(UsageError, match="did you mean 'fix'"):
+            await on.app.run("Count.", options=RunOptions(pattern={"name": "fixx", "max_steps": 1}))
+
+
+def test_a_run_says_who_works_and_its_record_says_it_again(folder: Path) -> None:
+    ran = typed(
+        "run", "--pattern", "sequential", "--models", "qwen2.5-coder:7b", "--models", "qwen2.5:7b@gpu2", "What is a mutex?", "--json"
+    )
+    assert ran.exit_code == 0
+    shown = ran.stderr.splitlines()
+    assert shown[0] == "Running sequential pattern with 2 models..."
+    assert shown[1].startswith("  ✓ qwen2.5-coder:7b on gpu2 · answered · ")
+    document = json.loads(ran.stdout)
+    assert [(one["model"], one["host"], one["status"]) for one in document["patterns"][0]["members"]] == [
+        ("qwen2.5-coder:7b", "gpu2", "answered"),
+        ("qwen2.5:7b", "gpu2", "answered"),
+    ]
+    record = typed("runs", "show", document["run"]).stdout
+    assert "pattern sequential (sequential) begins with qwen2.5-coder:7b, qwen2.5:7b" in record
+    assert "member qwen2.5:7b on gpu2 · answered" in record
+
+
+def test_no_progress_is_no_progress(folder: Path) -> None:
+    ran = typed("run", "--multi-model", "generation_validation", "--no-progress", "What is a mutex?")
+    assert (ran.exit_code, ran.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(("name", "near"), [("generation_validatio", "generation_validation"), ("sequental", "sequential")])
+def test_a_name_that_nobody_has_is_wrong_usage(folder: Path, name: str, near: str) -> None:
+    ran = typed("run", "--strategy", name, "Hello.", "--json")
+    assert ran.exit_code == 2 or isinstance(ran.exception, UsageError)
+    assert near in ran.stdout + str(ran.exception)
