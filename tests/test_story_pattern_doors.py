@@ -12,6 +12,8 @@ from mmos import RunOptions
 from mmos.cli.main import mmos
 from mmos.errors import UsageError
 from mmos.testing import stage
+from tests.shell import shell
+from tests.terminal import terminal
 
 SEQUENCE = {"pattern": "sequential", "models": [{"role": "coding", "task": "generate"}, {"role": "analysis", "task": "validate"}]}
 FILE = """
@@ -77,3 +79,28 @@ def test_a_name_that_nobody_has_is_wrong_usage(folder: Path, name: str, near: st
     ran = typed("run", "--strategy", name, "Hello.", "--json")
     assert ran.exit_code == 2 or isinstance(ran.exception, UsageError)
     assert near in ran.stdout + str(ran.exception)
+
+
+async def test_a_pattern_answers_in_chat_until_it_is_turned_off(tmp_path: Path) -> None:
+    script = {"arbiter": ["alone", "three", "alone again"], "coding": ["one", "once"], "reasoning": ["two", "twice"]}
+    async with shell(tmp_path, script) as on:
+        async with terminal(tmp_path, "chat", columns=120) as at:
+            await at.shows("/help")
+            at.say("/pattern")
+            await at.shows("No pattern answers now.")
+            at.say("/pattern sequential")
+            await at.shows("The pattern sequential answers from now on.")
+            at.say("Count.")
+            await at.shows("✓ sequential · Running sequential pattern with 3 models...")
+            await at.shows("✓ [1] coding · coding on here")
+            at.say("/pattern off")
+            await at.shows("The arbiter answers again.")
+            at.say("/pattern generation_validation Once.")
+            await at.shows("twice")
+            at.say("/pattern generation_validatio")
+            await at.shows("did you mean 'generation_validation'?")
+            at.say("Hello.")
+            await at.shows("alone")
+            at.say("/quit")
+            assert await at.ended() == 0
+        assert [len(on.on.heard(role)) for role in ("arbiter", "coding", "reasoning")] == [2, 2, 2]

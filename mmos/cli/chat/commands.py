@@ -64,6 +64,7 @@ COMMANDS: dict[str, Command] = {
     "save": Command("commands:save", "FILE", "write the conversation to FILE, as Markdown", ("file",), at_once=False),
     "attach": Command("commands:attach", "[FILE]", "attach a text file or an image to the next message; without FILE, remove all", ("file",), at_once=False),
     "copy": Command("commands:copy", "[N]", "copy the last answer, or a specialist's"),
+    "pattern": Command("patterns:pattern", "[NAME [TASK]|off]", "let several models answer in a pattern: from now on, or only TASK; list the patterns", ("patterns",), at_once=False),
     "system": Command("commands:system", "[TEXT]", "add instructions for the arbiter, from the next turn on", at_once=False),
     "set": Command("commands:set_", "[KEY=VALUE]", "set coding=MODEL@HOST, temperature=0.2, timeout=60 …; KEY= removes it; without KEY, show what is set", ("settings",), at_once=False),
     "quit": Command("commands:quit_", "", "leave; the conversation is kept", at_once=False),

@@ -170,12 +170,18 @@ class Dialog:
             "tools": lambda: self.session.app.tools.names if self.session else (),
             "threads": lambda: self._threads,
             "settings": self._settings,
+            "patterns": self._patterns,
         }
 
     def _settings(self) -> Iterable[str]:
         from mmos.cli.chat.session import option_names
 
         return [f"{name}=" for name in option_names(self.session.cast() if self.session else ())]
+
+    def _patterns(self) -> Iterable[str]:
+        from mmos.cli.chat.patterns import names
+
+        return names(self.session) if self.session else ()
 
     def know_threads(self, names: Iterable[str]) -> None:
         self._threads = list(names)

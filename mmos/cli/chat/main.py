@@ -22,6 +22,7 @@ INCAPABLE = ("", "dumb", "unknown")
 @click.option("--last", is_flag=True, help="Continue the conversation that you used last.")
 @click.option("--role", "roles", multiple=True, metavar="R=MODEL[@HOST]", help="Use another model for a role. Repeatable.")
 @click.option("--model", default="", metavar="M[@HOST]", help="Talk with this model alone, without roles, tools and MMOS's prompts.")
+@click.option("--multi-model", default="", metavar="NAME", help="Let a pattern of the configuration answer. /pattern changes it.")
 @click.option("--system", metavar="TEXT", default="", help="Add instructions for the model that answers.")
 @limits(
     timeout="End a turn after this time, like 90 or 5m.",
@@ -48,6 +49,8 @@ def chat(options: Options, thread: str | None, last: bool, **arguments: Any) -> 
     """
     if thread and last:
         raise click.UsageError("--thread and --last cannot be used together: each names a conversation. Give one of them.")
+    if arguments["model"] and arguments["multi_model"]:
+        raise click.UsageError("--model and --multi-model cannot be used together: each says who answers. Give one of them.")
     options = replace(options, time_scale=arguments.pop("time_scale"), timeout=arguments["timeout"])
     arguments["roles"] = parse_roles(arguments["roles"])
     terminal = sys.stdin.isatty() and sys.stdout.isatty() and not options.json
@@ -80,7 +83,8 @@ def _prompt() -> Iterator[None]:
         termios.tcsetattr(sys.stdin, termios.TCSANOW, before)
 
 
-def _options(*, roles: dict[str, str], system: str, model: str, **limits: Any) -> Any:
+def _options(*, roles: dict[str, str], system: str, model: str, multi_model: str, **limits: Any) -> Any:
     from mmos.cli.chat.session import SessionOptions
 
-    return SessionOptions(system, {name: value for name, value in limits.items() if value is not None}, roles, model=model)
+    given = {name: value for name, value in limits.items() if value is not None}
+    return SessionOptions(system, given, roles, model=model, pattern=multi_model)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmos.cli.chat.page import Page
+from mmos.cli.pattern_options import SHAPES
 from mmos.cli.styles import style
 from mmos.cli.text import hanging
 from mmos.cli.work import Work
@@ -36,18 +37,22 @@ class SessionOptions:
 
     model: str = ""
     """A model that answers alone, without roles."""
+    pattern: str = ""
+    """The name or the form of a pattern that answers, before all others."""
 
     def run_options(self, role: str = "", *, anew: bool = False) -> RunOptions:
         """Give the options of the next turn. With `role`, that role answers alone. `anew`: no answer comes from the cache."""
         from mmos.app import RunOptions
 
         alone: dict[str, Any] = {"model": self.model} if self.model else {"role_only": role}
-        limits = {name: value for name, value in self.limits.items() if name != "strategy" or not (self.model or role)}
+        if self.pattern and not role:
+            alone = {"pattern": {"pattern": self.pattern} if self.pattern in SHAPES else self.pattern}
+        limits = {name: value for name, value in self.limits.items() if name != "strategy" or not any(alone.values())}
         limits |= {"cache": False} if anew else {}
         return RunOptions(**limits, system=self.system, roles=dict(self.roles) or None, sampling=dict(self.sampling) or None, **alone)
 
     def copy(self) -> SessionOptions:
-        return SessionOptions(self.system, dict(self.limits), dict(self.roles), dict(self.sampling), self.model)
+        return SessionOptions(self.system, dict(self.limits), dict(self.roles), dict(self.sampling), self.model, self.pattern)
 
     def set(self, key: str, value: str, roles: Collection[str]) -> None:
         """Set one value. An empty value removes it."""
@@ -63,6 +68,7 @@ class SessionOptions:
         """List all values that are set."""
         shown = [(name.replace("_", "-"), f"{value:g} s" if name == "timeout" else str(value)) for name, value in self.limits.items()]
         shown += [*self.roles.items(), *((name, str(value)) for name, value in self.sampling.items())]
+        shown += [("pattern", self.pattern)] if self.pattern else []
         return [*shown, ("system", self.system)] if self.system else shown
 
     def _place(self, key: str, roles: Collection[str]) -> tuple[dict[str, Any], str]:
