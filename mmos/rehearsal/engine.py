@@ -15,6 +15,7 @@ from mmos.rehearsal.passages import from_notes, note
 from mmos.rehearsal.personas import Contradict, Leak, Model, Rule, Skill, Step, Turn, When, unfold
 from mmos.rehearsal.pieces import BadByte, Call, Cut, Fail, Finish, Loop, Piece, Ramble, Raw, Say, Stall, Think
 from mmos.rehearsal.prompt import Prompt
+from mmos.rehearsal.rewriting import rewritten
 from mmos.rehearsal.schema import express
 from mmos.rehearsal.skills import SKILLS
 from mmos.rehearsal.talking import speak, takes_part
@@ -48,12 +49,12 @@ def _from_script(model: Model, turns: Sequence[Turn], prompt: Prompt) -> list[Pi
 
 
 def _persona(model: Model, prompt: Prompt) -> list[Piece]:
-    """The first that applies: a talk, a part of a long text, tools that the user names, a rule, the behaviour of every persona, the default."""
+    """The first that applies: a talk, a part of a long text, a file to rewrite, tools that the user names, a rule, the behaviour of every persona, the default."""
     if (watching := watch(prompt)) is not None:
         return watching
     if takes_part(prompt):
         return [] if prompt.results else speak(prompt, _by_rules(model, prompt) or _habit(model, prompt))
-    if (read := note(prompt)) is not None:
+    if (read := note(prompt) or rewritten(prompt)) is not None:
         return [Say(read)]
     together = bring_together(prompt) if model.named_tools else None
     asked = _from_notes(prompt) or together or _named_tools(model, prompt)
