@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from shlex import quote
+from shlex import join, quote
 
 from mmos.app import ready, wiring
 from mmos.app.trust_store import TrustStore
@@ -78,7 +78,7 @@ def consent_of(config: Config, environ: Mapping[str, str], *, runs: bool = True)
     if path is None:
         return None
     code, variables, prompts = _code(config), outgoing_variables(config), list(_prompts(config))
-    tools = ready.demands(config)
+    tools = [*ready.demands(config), *_tests(config)]
     if not prompts and not (runs and (code or tools)) and not any(environ.get(one.variable) for one in variables):
         return None
     demands = [
@@ -93,6 +93,12 @@ def consent_of(config: Config, environ: Mapping[str, str], *, runs: bool = True)
 def _code(config: Config) -> list[str]:
     """The functions and classes that the file names, as module:name."""
     return [*functions_in(config.orchestration.tools).values(), *own_forms(config.orchestration.patterns).values()]
+
+
+def _tests(config: Config) -> Iterator[str]:
+    """The test command that `mmos modify --validate` runs."""
+    if command := config.orchestration.quality.command:
+        yield f"run {shown(join(command), 200)} after files were rewritten (quality.command)"
 
 
 def _prompts(config: Config) -> Iterator[str]:

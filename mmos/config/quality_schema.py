@@ -7,7 +7,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field
 
 from mmos.config.section import Section
-from mmos.config.values import Flag, ModelName, Portion, one_of
+from mmos.config.values import Flag, ModelName, Portion, Text, one_of
 
 Validation = Literal["on_request", "always", "never"]
 
@@ -24,4 +24,9 @@ class Quality(Section):
     judge: ModelName | None = Field(
         default=None,
         description="Who judges: a role or a model. Default: MMOS chooses a model of another family than the one that answered, if there is one.",
+    )
+    command: list[Text] = Field(
+        default=[],
+        description="The test command of the project, a list of words without a shell. `mmos modify --validate` runs it on the new files, and puts the old "
+        "ones back if it fails.",
     )
