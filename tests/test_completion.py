@@ -123,8 +123,9 @@ def test_a_journal_of_a_stranger_offers_nothing_that_its_code_makes(folder: Path
         ("mmos run --strategy s", ["single", "sequential", "specialized"]),
         ("mmos run --pattern po", ["poll"]),
         ("mmos run --models qwen2.5:1", ["qwen2.5:14b"]),
+        ("mmos modify x --pipeline c", ["code_review"]),
         ("mmos ", list(COMMANDS)),
-        ("mmos mod", ["models"]),
+        ("mmos mod", ["modify", "models"]),
         ("mmos --install", ["--install-completion"]),
         (
             "mmos runs ",

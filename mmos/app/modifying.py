@@ -16,7 +16,6 @@ from mmos.event import Event
 from mmos.events import ModelReplied
 from mmos.fences import fence
 from mmos.fleet.fleet import Fleet
-from mmos.messages import File
 from mmos.pattern_events import MemberEnded
 from mmos.prompting.templates import Templates
 from mmos.rewriting.candidate import Candidate, Unusable, candidate
@@ -33,15 +32,7 @@ class Rewriter(Protocol):
     fleet: Fleet
     templates: Templates
 
-    def stream(
-        self,
-        task: str,
-        *,
-        thread: str | None = None,
-        files: Sequence[File] = (),
-        options: RunOptions | None = None,
-        watch: Watch | None = None,
-    ) -> Stream: ...
+    def stream(self, task: str, *, options: RunOptions | None = None, watch: Watch | None = None) -> Stream: ...
 
 
 @dataclass(frozen=True)
@@ -82,8 +73,8 @@ class Rewrite:
     next_step: str = ""
     notes: tuple[str, ...] = ()
     """What was mended in answers, or is doubtful."""
-    before: Grade = Grade()
-    after: Grade = Grade()
+    before: Grade = field(default_factory=Grade)
+    after: Grade = field(default_factory=Grade)
     members: Mapping[str, str] = field(default_factory=dict)
     """The texts of the members of a pattern, each as a whole file, by name."""
     answers: tuple[Answer, ...] = ()
@@ -180,7 +171,8 @@ class _Work:
         raise last or Unusable("empty", "There was no answer.")
 
     async def _ask(self, way: Way, text: str, problem: str) -> tuple[Answer, _Heard]:
-        task = self.app.templates.fill("modify", instruction=self.instruction, name=self.source.name, fence=fence(text))
+        shown = text.removesuffix("\n")
+        task = self.app.templates.fill("modify", name=self.source.name, text=shown, fence=fence(text), instruction=self.instruction)
         if problem:
             task = f"{task}\n\n{self.app.templates.fill('modify_again', problem=problem)}"
         heard = _Heard()
@@ -190,7 +182,7 @@ class _Work:
             self.options.on_event(self.source, event)
 
         options = replace(way.options, on_question=way.options.on_question or "fail")
-        answer = await self.app.stream(task, files=[File(self.source.name, text)], options=options).to_end(hear)
+        answer = await self.app.stream(task, options=options).to_end(hear)
         self.answers.append(answer)
         if answer.status != "answered":
             raise _NoAnswer(answer)
@@ -221,7 +213,7 @@ class _Work:
         threshold = self.options.threshold
         if threshold is not None and after.score < threshold:
             return f"The checks give the rewrite {after.score:.2f}, and {threshold:g} is needed."
-        worse = [finding for finding in after.new_errors(before)] if self.options.validate else []
+        worse = list(after.new_errors(before)) if self.options.validate else []
         return f"The checks find a new error: {worse[0].message}" if worse else ""
 
 

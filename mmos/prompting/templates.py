@@ -55,7 +55,7 @@ _CARRIED = {
     "brief": ("query",), "digest": ("digest",), "synthesis": ("responses",), "mediation": ("response",), "schema": ("tools",), "file": ("text",),
     "shape": ("schema",), "diagnose": ("log",), "reinterpretation": ("original",), "preference": ("first", "second"), "offer": ("task",),
     "judge_answer": ("question", "answer"), "judge_two": ("question", "one", "two"), "revise": ("findings",),
-    "modify": ("instruction",), "modify_again": ("problem",),
+    "modify": ("text", "instruction"), "modify_again": ("problem",),
     "part": ("text",), "part_rewritten": ("text",), "part_followed": ("text",), "parts_read": ("notes",), "summarise": ("text",), "step_next": ("previous_output",), "advice_of": ("text",),
 }  # fmt: skip
 """What each of these texts is there to tell a model."""

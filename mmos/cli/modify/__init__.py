@@ -1,0 +1,1 @@
+"""`mmos modify`: rewrites files, shows what changes, and writes what the user takes."""

@@ -1,0 +1,42 @@
+"""Shows how far `mmos modify` is: the lines of the pipeline on stdout, and who is at work on stderr."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+
+import click
+
+from mmos.app.modifying import Rewrite
+from mmos.cli.styles import style
+from mmos.cli.text import flat, harmless
+from mmos.cli.trace import progress
+from mmos.event import Event
+from mmos.rewriting.sources import Source
+
+
+def _at_terminal() -> bool:
+    return sys.stderr.isatty()
+
+
+@dataclass
+class Progress:
+    """Prints the events of the runs as lines, with the file before them if there are several."""
+
+    total: int
+    quiet: bool = False
+    shown: bool = field(default_factory=_at_terminal)
+    done: int = 0
+
+    def on_event(self, source: Source, event: Event) -> None:
+        line = " ".join(progress(event).splitlines())
+        if line and self.shown and not self.quiet:
+            click.echo(style(harmless(f"{self._of(source)}{line}"), "dim"), err=True)
+
+    def on_end(self, rewrite: Rewrite) -> None:
+        self.done += 1
+        if self.total > 1 and self.shown and not self.quiet:
+            click.echo(style(f"✓ {self.done} of {self.total}: {flat(rewrite.source.name)}", "dim"), err=True)
+
+    def _of(self, source: Source) -> str:
+        return f"{flat(source.name)}: " if self.total > 1 else ""

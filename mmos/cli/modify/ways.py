@@ -1,0 +1,97 @@
+"""Says who rewrites files: the pipelines, the model or the strategy of the command line, or what the configuration says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mmos.app import RunOptions
+from mmos.app.modifying import Way
+from mmos.config.load import Config
+from mmos.config.patterns_schema import SHAPES
+from mmos.config.routing_schema import Answering
+from mmos.errors import UsageError
+
+ANSWERING: Mapping[str, Answering] = {"single": "single", "intelligent": "intelligent"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line says about who rewrites."""
+
+    pipelines: Sequence[str] = ()
+    model: str = ""
+    strategy: str = ""
+    ensemble: bool = False
+    parallel: bool = False
+    max_steps: int | None = None
+    validate: bool = False
+    timeout: float | None = None
+
+    @property
+    def shape(self) -> str:
+        """The form that the members of the pipeline work in. Empty: that of the pipeline."""
+        shapes = [*(["ensemble"] * self.ensemble), *(["parallel"] * self.parallel), *([self.strategy] * (self.strategy in SHAPES))]
+        if len(set(shapes)) > 1:
+            raise UsageError(f"{' and '.join(shapes)} cannot be used together: each names a form.", next_step="Give one of them.")
+        return shapes[0] if shapes else ""
+
+
+def ways_of(asked: Asked, config: Config) -> tuple[Way, ...]:
+    """Who rewrites, one after the other."""
+    if asked.model:
+        if asked.pipelines or asked.shape:
+            raise UsageError("--model names one model, and a pipeline has several.", next_step="Leave one of the two out.")
+        return (Way(asked.model, RunOptions(model=asked.model, timeout=asked.timeout)),)
+    names = list(asked.pipelines)
+    if asked.strategy in ANSWERING:
+        if names or asked.shape:
+            raise UsageError(f"--strategy {asked.strategy} uses no pipeline.", next_step="Leave one of the two out.")
+        return (_answering(asked.strategy, asked),)
+    if asked.strategy and not asked.shape:
+        names.append(asked.strategy)
+    names = names or _usual(config)
+    if not names and not asked.shape:
+        return (_answering(config.orchestration.defaults.strategy or "single", asked),)
+    return tuple(_way(name, asked, config) for name in names or [""])
+
+
+def _usual(config: Config) -> list[str]:
+    """The pattern that the configuration names for every run, if it names one."""
+    defaults = config.orchestration.defaults
+    if defaults.strategy and defaults.strategy not in ANSWERING:
+        return [defaults.strategy]
+    return [defaults.pattern] if defaults.pattern and not defaults.strategy else []
+
+
+def _answering(strategy: str, asked: Asked) -> Way:
+    return Way(strategy, RunOptions(strategy=ANSWERING[strategy], timeout=asked.timeout))
+
+
+def _way(name: str, asked: Asked, config: Config) -> Way:
+    """A pipeline as it is, or its members in another form."""
+    if not (asked.shape or asked.max_steps or asked.validate):
+        return Way(name, RunOptions(pattern=name, timeout=asked.timeout))
+    keys = dict(_keys(name, config))
+    if asked.shape:
+        keys |= {"pattern": asked.shape}
+    if asked.max_steps:
+        keys["max_steps"] = asked.max_steps
+    if asked.validate and keys["pattern"] == "sequential":
+        keys["validate"] = True
+    return Way(name or keys["pattern"], RunOptions(pattern=keys, timeout=asked.timeout))
+
+
+def _keys(name: str, config: Config) -> Mapping[str, Any]:
+    """The keys of a pattern of the configuration. Without a name: the models of all roles that answer."""
+    patterns = config.orchestration.patterns
+    if name in patterns:
+        return patterns[name].model_dump(by_alias=True, exclude_unset=True, exclude={"enabled"})
+    if name:
+        raise UsageError(
+            f"The members of {name!r} are not in the configuration, so their form cannot be changed.",
+            next_step=f"There are: {', '.join(patterns) or 'none'}.",
+        )
+    roles = [role for role in config.roles() if role != "interpreter"]
+    return {"pattern": "ensemble", "models": [{"role": role} for role in roles]}

@@ -1,0 +1,92 @@
+"""Files are rewritten: `mmos modify` over real HTTP, from the question to the bytes on the disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mmos.rehearsal.prompt import Prompt
+from mmos.testing import Finish, Say, Turn
+from tests.shell import Shell, shell
+
+OLD = b"int main() {\r\n    return 0;\r\n}\r\n"
+NEW = "// Starts here.\nint main() {\n    return 0;\n}\n"
+DONE = NEW.replace("\n", "\r\n").encode()
+ANSWER = f"Sure!\n```cpp\n{NEW}```\nDone."
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "main.cpp").write_bytes(OLD)
+    return tmp_path
+
+
+def main_of(on: Shell) -> bytes:
+    return (on.folder / "src" / "main.cpp").read_bytes()
+
+
+async def test_a_diff_is_shown_and_nothing_is_written_until_told(folder: Path):
+    async with shell(folder, {"arbiter": [[Say(ANSWER)]]}) as on:
+        shown = await on.mmos("modify", "add comments", "--file", "src/main.cpp")
+        assert shown.code == 0, shown.err
+        assert shown.out == "--- a/src/main.cpp\n+++ b/src/main.cpp\n@@ -1,3 +1,4 @@\n+// Starts here.\n int main() {\n     return 0;\n }\n"
+        assert "+1 -0, quality 1.00" in shown.err
+        assert "Nothing was written. Add --apply" in shown.err
+        assert main_of(on) == OLD
+        (told,) = on.on.heard("arbiter")
+        assert "int main() {\n    return 0;\n}\n```" in told
+        assert "add comments" in told
+
+
+async def test_it_is_written_and_taken_back(folder: Path):
+    async with shell(folder, {"arbiter": [[Say(ANSWER)]]}) as on:
+        applied = await on.mmos("modify", "add comments", "--file", "src/main.cpp", "--apply", "--json")
+        assert applied.code == 0, applied.err
+        (file,) = applied.document["files"]
+        assert (applied.document["status"], file["status"], file["added"], file["by"]) == ("applied", "changed", 1, "single")
+        assert file["notes"] == ["the words around the block of code were left out"]
+        assert main_of(on) == DONE
+        undone = await on.mmos("modify", "--undo")
+        assert (undone.code, main_of(on)) == (0, OLD), undone.err
+
+
+async def test_an_answer_that_is_not_the_file_is_asked_for_again_and_then_refused(folder: Path):
+    answers = [
+        [Say("I would add a comment.")],
+        [Say(ANSWER)],
+        [Say("```cpp\n// ... existing code ...\n```")],
+        [Say("```cpp\n// a\n"), Finish("length")],
+    ]
+    async with shell(folder, {"arbiter": answers}) as on:
+        assert (await on.mmos("modify", "add comments", "--file", "src/main.cpp")).code == 0
+        assert "An earlier answer to this could not be used" in on.on.heard("arbiter")[1]
+        refused = await on.mmos("modify", "add more", "--file", "src/main.cpp", "--apply")
+        assert refused.code == 1
+        assert "refused. The answer was cut off" in refused.err
+        assert main_of(on) == OLD
+
+
+async def test_several_files_are_written_together_or_not_at_all(folder: Path):
+    (folder / "a.txt").write_text("alpha\nbeta\n")
+    (folder / "b.txt").write_text("gamma\ndelta\n")
+    answers = {"a.txt": "```\nalpha\nBETA\n```", "b.txt": "I cannot do that."}
+
+    def by_file(prompt: Prompt) -> Turn:
+        return next(answer for name, answer in answers.items() if f"The file {name}." in prompt.user_text)
+
+    async with shell(folder, {"arbiter": [by_file] * 3}) as on:
+        half = await on.mmos("modify", "shout", "--file", "a.txt", "b.txt", "--apply")
+        assert half.code == 1
+        assert "Nothing was written, because 1 file could not be rewritten" in half.err
+        assert (folder / "a.txt").read_text() == "alpha\nbeta\n"
+
+
+async def test_a_test_that_fails_puts_the_files_back(folder: Path):
+    quality = {"quality": {"command": ["grep", "-q", "Nobody", "src/main.cpp"]}}
+    async with shell(folder, {"arbiter": [[Say(ANSWER)]] * 2}, orchestration=quality) as on:
+        failed = await on.mmos("modify", "add comments", "--file", "src/main.cpp", "--apply", "--validate", "--trust")
+        assert failed.code == 1
+        assert "failed with exit code 1, so the old files are back: src/main.cpp" in failed.err
+        assert main_of(on) == OLD
