@@ -44,7 +44,7 @@ class Text:
 
 
 _WHOLE = (
-    "arbiter", "specialist", "synthesizer", "interpreter", "functiongemma", "brief", "digest", "synthesis", "mediation", "schema", "again", "clarify", "shape", "shape_again", "file", "image", "image_consult", "image_unseen", "diagnosis", "diagnose", "diagnose_again", "recovery", "reinterpretation", "preference", "judge", "judge_answer", "judge_two", "revise", "offer", "modify", "modify_again",
+    "arbiter", "specialist", "synthesizer", "interpreter", "functiongemma", "brief", "digest", "synthesis", "mediation", "schema", "again", "clarify", "shape", "shape_again", "file", "image", "image_consult", "image_unseen", "diagnosis", "diagnose", "diagnose_again", "recovery", "reinterpretation", "preference", "judge", "judge_answer", "judge_two", "revise", "offer", "modify", "modify_again", "commit", "commit_again",
 )  # fmt: skip
 """The files that are one text each."""
 
@@ -55,7 +55,7 @@ _CARRIED = {
     "brief": ("query",), "digest": ("digest",), "synthesis": ("responses",), "mediation": ("response",), "schema": ("tools",), "file": ("text",),
     "shape": ("schema",), "diagnose": ("log",), "reinterpretation": ("original",), "preference": ("first", "second"), "offer": ("task",),
     "judge_answer": ("question", "answer"), "judge_two": ("question", "one", "two"), "revise": ("findings",),
-    "modify": ("text", "instruction"), "modify_again": ("problem",),
+    "modify": ("text", "instruction"), "modify_again": ("problem",), "commit": ("diff",), "commit_again": ("problem",),
     "part": ("text",), "part_rewritten": ("text",), "part_followed": ("text",), "parts_read": ("notes",), "summarise": ("text",), "step_next": ("previous_output",), "advice_of": ("text",),
 }  # fmt: skip
 """What each of these texts is there to tell a model."""
