@@ -182,6 +182,8 @@ MORE: dict[tuple[str, ...], list[list[str]]] = {
     ("calls", "read"): [["--text", f"<tool_call>{json.dumps({'name': EVIL, 'arguments': {EVIL: EVIL}})}</tool_call>"], ["--text", EVIL]],
     ("classify",): [[EVIL, "--rules"], [f"`{EVIL}` what is this?"], [EVIL, "--json"]],
     ("quality",): [["evil.log"], [EVIL], ["evil.log", "--json"], ["evil.log", "--question", EVIL]],
+    ("commit",): [["--model", EVIL, "--yes"], ["--pipeline", EVIL]],
+    ("check",): [["--pattern", EVIL, "--", "false"], ["--", "true"]],
     ("modify",): [[EVIL, "--file", "evil.log"], ["x", "--file", EVIL], ["x", "--file", "evil.log", "--pipeline", EVIL], ["--undo"]],
     ("models", "show"): [[FOREIGN], ["general:7b"]],
     ("models", "pull"): [["general:7b", "--host", "here"]],
@@ -211,6 +213,7 @@ ENDLESS = {("rehearse",): b"Ctrl-C"}
 
 INNOCENT = {
     ("threads", "rename"),
+    ("commit",),
     ("config", "schema"),
     ("config", "init"),
     ("models", "list"),

@@ -85,9 +85,9 @@ def by_rules(failure: Failure, material: Material, reason: Reason | None = None,
 
 
 async def diagnose(app: Asked, failure: Failure, options: RunOptions, watch: Watch) -> Diagnosis:
-    """Ask a model why something failed. Without one that can answer, the rules and the likeliest lines remain."""
-    options = replace(options, role_only=DIAGNOSIS, schema=SCHEMA, on_question="fail")
-    window = app.cast(options)[DIAGNOSIS].role.window
+    """Ask a model or a pattern why something failed. Without one that can answer, the rules and the likeliest lines remain."""
+    options = replace(options, role_only="" if options.pattern else DIAGNOSIS, schema=SCHEMA, on_question="fail")
+    window = app.cast(options)[options.answering].role.window
     material = await on_thread(examine, failure, min(TOKENS, window // SHARE) if window else TOKENS)
     if not material.selection.passages:
         return by_rules(failure, material, Reason("usage", "There is no output to read."))
@@ -152,9 +152,10 @@ class _Inquiry:
             numbers = ", ".join(str(line.number) for line in verdict.evidence)
             rules = templates.fill("rules_found", category=verdict.category, cause=verdict.cause or "", lines=numbers)
         text = selection.text()
-        return templates.fill(
+        task = templates.fill(
             "diagnose", what=_what(self.failure, templates), rules=rules, lines=str(selection.lines), log=text, fence=fence(text)
         )
+        return f"{templates.text('diagnosis').strip()}\n\n{task}" if self.options.pattern else task
 
     def _diagnosis(self, answer: Answer, kept: Explanation, evidence: Sequence[Line]) -> Diagnosis:
         known, who = by_rules(self.failure, self.material, None, answer.run), _who(answer)
@@ -181,6 +182,9 @@ def _what(failure: Failure, templates: Templates) -> str:
 
 
 def _who(answer: Answer) -> str:
+    """The model that explains it, or the pattern with its models."""
+    for pattern in answer.view.patterns.by_id.values():
+        return f"{pattern.begun.name} ({', '.join(pattern.begun.models)})"
     use = next((use for use in answer.view.roles.values() if use.role == DIAGNOSIS), None)
     rehearsed = ", rehearsed" if answer.view.rehearsed else ""
     return f"{use.model} on {use.host}{rehearsed}" if use else "model"

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "diagnose": ("mmos.cli.diagnose.main", "Explain why a command, a log or a run failed."),
     "modify": ("mmos.cli.modify.command", "Rewrite files, and show what changes."),
     "commit": ("mmos.cli.commit", "Write the message of a commit for what is staged."),
+    "check": ("mmos.cli.check", "Run a build or a test, and let several models explain what failed."),
     "runs": ("mmos.cli.runs", "List, show, resume, fork, export and delete runs, and answer their questions."),
     "threads": ("mmos.cli.threads", "List, show, rename, fork, export and delete conversations."),
     "calls": ("mmos.cli.calls", "Show which tool calls MMOS reads in a text."),

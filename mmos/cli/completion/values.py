@@ -224,6 +224,6 @@ def _strategies(options: Options, incomplete: str) -> Offers:
 _SOURCES: dict[str, Callable[[Options, str], Offers]] = {
     "run": _runs, "thread": _threads, "model": _models, "hosts": _hosts, "host": _hosts, "roles": _roles,
     "role_only": _names, "topic": _topics, "prompt": _prompts, "pattern": _patterns, "multi_model": _patterns, "pipelines": _patterns,
-    "models": _models, "shape": _forms, "strategy": _strategies, "who_answers": _defaults,
+    "models": _models, "shape": _forms, "strategy": _strategies, "who_answers": _defaults, "pipeline": _patterns,
 }  # fmt: skip
 """Completions by parameter name. A name means the same in every command."""

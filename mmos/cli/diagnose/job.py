@@ -19,6 +19,7 @@ from mmos.cli.text import harmless
 if TYPE_CHECKING:
     from mmos.app import RunOptions
     from mmos.app.diagnosis import Diagnosis
+    from mmos.config.load import Config
     from mmos.diagnosis.places import Place
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
@@ -35,11 +36,20 @@ class Job:
     rules_only: bool = False
     report: Path | None = None
     good: str | None = None
+    pattern: str = ""
+    """The pattern that explains it."""
+    by_pattern: bool = False
+    """Whether the usual pattern of the configuration explains it, if the user names none."""
 
-    def run_options(self) -> RunOptions:
+    def run_options(self, config: Config) -> RunOptions:
         from mmos.app import RunOptions
 
-        return RunOptions(timeout=self.seconds, roles=self.roles or None)
+        return RunOptions(timeout=self.seconds, roles=self.roles or None, pattern=self.pattern or self._usual(config))
+
+    def _usual(self, config: Config) -> str | None:
+        from mmos.cli.modify.ways import usual_patterns
+
+        return next(iter(usual_patterns(config)), None) if self.by_pattern else None
 
 
 def show(job: Job, diagnosis: Diagnosis, stream: TextIO) -> None:

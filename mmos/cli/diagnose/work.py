@@ -89,7 +89,7 @@ async def _asked(job: Job, failure: Failure) -> Diagnosis:
 
     async with app_of(job.options, lambda _line: None) as app:
         note(job, "asking a model why …")
-        return await diagnose(app, failure, job.run_options(), Watch())
+        return await diagnose(app, failure, job.run_options(app.config), Watch())
 
 
 async def _of_run(job: Job, run: str | None) -> Diagnosis:

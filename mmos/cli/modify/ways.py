@@ -51,13 +51,13 @@ def ways_of(asked: Asked, config: Config) -> tuple[Way, ...]:
         return (_answering(asked.strategy, asked),)
     if asked.strategy and not asked.shape:
         names.append(asked.strategy)
-    names = names or _usual(config)
+    names = names or usual_patterns(config)
     if not names and not asked.shape:
         return (_answering(config.orchestration.defaults.strategy or "single", asked),)
     return tuple(_way(name, asked, config) for name in names or [""])
 
 
-def _usual(config: Config) -> list[str]:
+def usual_patterns(config: Config) -> list[str]:
     """The pattern that the configuration names for every run, if it names one."""
     defaults = config.orchestration.defaults
     if defaults.strategy and defaults.strategy not in ANSWERING:
