@@ -314,3 +314,15 @@ async def test_tab_completes_commands_roles_and_tools(tmp_path: Path) -> None:
         await at.until(lambda: "› /tools consult_coding_specialist" in at.seen)
         at.press("\x15Ask codi" + TAB)
         await at.until(lambda: "› Ask coding" in at.seen)
+
+
+async def test_two_answers_beside_each_other(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": ["So."], "coding": ["Thus it is."], "reasoning": ["By no means."]}) as on:
+        lines = "/compare coding reasoning\nWhy?\n/compare coding\n/compare coding reasoning\n"
+        ended = await on.mmos("chat", given=lines.encode())
+        assert "Nothing has been asked in this conversation yet." in ended.err
+        assert "Two names are needed." in ended.err
+        assert "Thus it is." in ended.out
+        (row,) = [line for line in ended.out.splitlines() if "Thus it is." in line]
+        assert row.split("│")[1].strip() == "By no means."
+        assert "Why?" in on.on.heard("reasoning")[0]

@@ -8,7 +8,8 @@ import pytest
 
 from mmos.rehearsal.prompt import Prompt
 from mmos.testing import Finish, Say, Turn
-from tests.shell import Shell, shell
+from tests.shell import Shell, command, shell
+from tests.terminal import terminal
 
 OLD = b"int main() {\r\n    return 0;\r\n}\r\n"
 NEW = "// Starts here.\nint main() {\n    return 0;\n}\n"
@@ -90,3 +91,51 @@ async def test_a_test_that_fails_puts_the_files_back(folder: Path):
         assert failed.code == 1
         assert "failed with exit code 1, so the old files are back: src/main.cpp" in failed.err
         assert main_of(on) == OLD
+
+
+async def test_the_user_takes_changes_one_by_one(folder: Path):
+    lines = [f"line {number}\n" for number in range(20)]
+    (folder / "a.txt").write_text("".join(lines))
+    new = ["one\n", *lines[1:18], "two\n", *lines[19:]]
+    async with shell(folder, {"arbiter": [[Say(f"```\n{''.join(new)}```")]]}) as on:
+        async with terminal(folder, "modify", "change", "--file", "a.txt") as at:
+            await at.shows("(1/2) Take this change of a.txt [y,n,a,d,q,?]?")
+            at.say("?")
+            await at.shows("do not take this change")
+            at.say("n")
+            await at.shows("(2/2)")
+            at.say("y")
+            await at.shows("Wrote 1 file: a.txt.")
+            assert await at.ended() == 0
+        assert (on.folder / "a.txt").read_text() == "".join([*lines[:18], "two\n", lines[19]])
+
+
+async def test_a_pipeline_rewrites_and_its_members_stand_beside_each_other(folder: Path):
+    patterns = {"patterns": {"two": {"pattern": "sequential", "models": [{"role": "coding"}, {"role": "reasoning"}]}}}
+    other = ANSWER.replace("Starts here", "The entry")
+    turns = {"arbiter": [], "coding": [[Say(other)]] * 2, "reasoning": [[Say(ANSWER)]] * 2}
+    async with shell(folder, turns, orchestration=patterns) as on:
+        both = await on.mmos("modify", "add comments", "-f", "src/main.cpp", "--pipeline", "two", "--compare")
+        assert both.code == 0, both.err
+        assert "coding                " in both.out
+        assert "│ reasoning" in both.out
+        assert "+// The entry." in both.out
+        assert "│ +// Starts here." in both.out
+        document = (await on.mmos("modify", "add comments", "-f", "src/main.cpp", "--pipeline", "two", "--json")).document
+        assert [member["name"] for member in document["files"][0]["members"]] == ["coding", "reasoning"]
+        wrong = await on.mmos("modify", "add comments", "-f", "src/main.cpp", "--pipeline", "tow")
+        assert (wrong.code, wrong.out) == (2, "")
+        assert "There is no pattern 'tow'" in wrong.err
+
+
+async def test_what_cannot_be_rewritten_is_said_before_a_model_is_asked(folder: Path):
+    (folder / "locked").write_text("x\n")
+    (folder / "locked").chmod(0o444)
+    for words, told in (
+        (["x"], "Which file?"), (["--file", "src/main.cpp"], "The instruction is missing"), (["x", "--file", "none"], "none: no such file"),
+        (["x", "--file", "locked"], "read-only"), (["x", "--file", "/etc/hosts"], "outside of the working tree"),
+        (["--undo"], "no rewrite of this working tree"), (["x", "--file", "src/main.cpp", "--agentic"], "cannot be used together"),
+    ):  # fmt: skip
+        refused = await command(folder, "modify", "--rehearse", *words)
+        assert refused.code == 2
+        assert told in refused.err

@@ -98,9 +98,13 @@ async def modify(app: Rewriter, instruction: str, sources: Sequence[Source], opt
         options.on_end(rewrite)
         return rewrite
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(source)) for source in sources]
-    return [task.result() for task in tasks]
+    tasks = [asyncio.create_task(one(source)) for source in sources]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @dataclass

@@ -61,6 +61,7 @@ COMMANDS: dict[str, Command] = {
     "say": Command("commands:say", "TEXT", "write to the models that talk with each other now; they read it before they write again"),
     "good": Command("commands:good", "[NOTE]", "keep that the last answer was good, with a note if you write one", at_once=False),
     "bad": Command("commands:bad", "[NOTE]", "keep that the last answer was bad, with a note if you write one", at_once=False),
+    "compare": Command("comparing:compare", "A B", "show how two models, roles or patterns answer the last task, beside each other", ("roles",), at_once=False),
     "save": Command("commands:save", "FILE", "write the conversation to FILE, as Markdown", ("file",), at_once=False),
     "attach": Command("commands:attach", "[FILE]", "attach a text file or an image to the next message; without FILE, remove all", ("file",), at_once=False),
     "copy": Command("commands:copy", "[N]", "copy the last answer, or a specialist's"),

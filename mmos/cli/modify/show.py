@@ -10,6 +10,7 @@ import click
 
 from mmos.app.modifying import Rewrite
 from mmos.cli.output import write_unchanged
+from mmos.cli.sides import pairs, sides
 from mmos.cli.styles import Style, style
 from mmos.cli.text import flat
 from mmos.plurals import counted
@@ -62,7 +63,7 @@ def counts(old: str, new: str) -> tuple[int, int]:
 
 
 def show_members(rewrite: Rewrite) -> None:
-    """Print what each member has made of the file: a table, and its diff."""
+    """Print what each member has made of the file: a table, and the diffs of two at a time beside each other."""
     from mmos.app.grading import grade
     from mmos.cli.tables import table
 
@@ -74,10 +75,11 @@ def show_members(rewrite: Rewrite) -> None:
     if not rows:
         return
     table(("MEMBER", "CHANGES", "QUALITY", "AS THE RESULT"), rows)
-    for name, text in rewrite.members.items():
-        if text:
-            click.echo(style(f"\n{flat(name)}:", "bold"))
-            show_diff(rewrite.source.name, old, text)
+    for names in pairs([name for name, text in rewrite.members.items() if text]):
+        click.echo()
+        diffs = ["\n".join(unified(rewrite.source.name, old, rewrite.members[name])[2:]) or "(nothing to change)" for name in names]
+        for line in sides(names, diffs):
+            click.echo(line)
     click.echo()
 
 

@@ -63,6 +63,8 @@ class Work:
         options = replace(self.options, time_scale=self.job.time_scale)
         async with app_of(options) as app:
             ways = ways_of(Asked(**self.job.ways, validate=self.job.validate, timeout=self.job.timeout), app.config)
+            for way in ways:
+                app.cast(way.options)  # what no run could do is said once, before any model is asked
             self.command = app.config.orchestration.quality.command if self.job.validate else ()
             with redirect_stdout(sys.stderr):  # tools may print
                 sources = sources or await self._found(app)
