@@ -46,6 +46,7 @@ async def big() -> Any:
         ('read_file {"path": "a b.txt"}', {"path": "a b.txt"}),
         ('run read_file(path="x y", lines=3)', {"path": "x y"}),
         ("read_file now", {"path": "read_file now"}),
+        ("Read the file src/main.c of version 1.5 with read_file.", {"path": "src/main.c"}),
     ],
 )
 async def test_a_named_tool_is_called(talk: Talk, text: str, arguments: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ from mmos.prompting.templates import Templates
 from mmos.testing import Call, Stage, consult, facts, stage
 from mmos.tools.ready.files import file_tools
 from mmos.tools.ready.folder import Folder
-from tests.shell import shell
+from tests.shell import finish, shell, start
 
 WAIT = RunOptions(on_question="wait")
 EDIT = Call("edit_file", {"path": "a.py", "old": "x = 1", "new": "x = 2"})
@@ -254,3 +254,9 @@ async def test_at_the_command_line(tmp_path: Path) -> None:
         assert refused.code == 2
         assert f"let models run commands in {tmp_path}: *" in refused.err
         assert f"let models read the files in {tmp_path} and change them without asking you" in refused.err
+
+
+async def test_in_a_rehearsal_a_model_works_with_real_files(tmp_path: Path) -> None:
+    (tmp_path / "main.c").write_text("int main() { return 0; }\n")
+    done = await finish(await start(tmp_path, "run", "--rehearse", "--tool", "files", "Read the file main.c with read_file."))
+    assert (done.code, done.out) == (0, "read_file says:\nint main() { return 0; } (rehearsed)\n")

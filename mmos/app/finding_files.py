@@ -12,9 +12,10 @@ import orjson
 from mmos.app.answer import Answer
 from mmos.app.lifecycle import RunOptions, Watch
 from mmos.app.ready import FINDING
-from mmos.errors import MmosError, NoAnswer, ToolError
+from mmos.errors import HostError, NoAnswer, ToolError
 from mmos.prompting.templates import Templates
 from mmos.tools.ready.folder import Folder
+from mmos.views.document import UNSERVED
 
 MOST_TURNS = 24
 
@@ -35,8 +36,9 @@ async def find(app: Finder, instruction: str, root: Path, options: RunOptions | 
     options = options or RunOptions()
     task = app.templates.fill("find_files", instruction=instruction)
     answer = await app.run(task, options=_looking(options, root), watch=watch)
-    if answer.reason is not None:
-        raise MmosError(answer.reason.message, next_step=answer.reason.next)
+    if answer.reason is not None and answer.reason.code in UNSERVED:
+        raise HostError(answer.reason.message, next_step=answer.reason.next)
+    answer.raise_for_status()
     paths = [*_proposed(answer.text or "", Folder(root))]
     if not paths:
         raise NoAnswer(

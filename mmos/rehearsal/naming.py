@@ -14,6 +14,8 @@ from mmos.rehearsal.schema import least
 
 NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w])")
 PAIR = re.compile(r"""([A-Za-z_][\w-]*)\s*[=:]\s*("(?:[^"\\]|\\.)*"|'[^']*'|`[^`]*`|\[[^\]]*\]|\{[^}]*\}|[^\s,;)]+)""")
+FILE = re.compile(r"(?<![\w./-])(?:[\w-][\w.-]*/)*[\w-][\w.-]*\.[A-Za-z]\w{0,7}(?![\w/-])")
+"""A word that looks like the path of a file."""
 FORBIDDEN = re.compile(r"(?:\bnot|n't|\bwithout|\bnever)\s+(?:(?:use|using|call|calling)\s+)?[`'\"]?\Z", re.IGNORECASE)
 """Words before the name of a tool that the user does not want called."""
 
@@ -55,7 +57,9 @@ def fill(parameters: Mapping[str, Any], segment: str, text: str) -> dict[str, An
     numbers = NUMBER.findall(segment)
     for name in parameters.get("required") or ():
         if name not in arguments:
-            arguments[name] = _guess(properties.get(name) or {}, text, numbers)
+            schema = properties.get(name) or {}
+            files = FILE.findall(text) if name in ("path", "paths") else []
+            arguments[name] = (files if schema.get("type") == "array" else files[0]) if files else _guess(schema, text, numbers)
     return arguments
 
 
