@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import sys
 import tempfile
 import threading
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 WARM_UP = 10
@@ -20,7 +21,7 @@ class Counter:
 
     def __init__(self) -> None:
         self.on = False
-        self.count = 0
+        self.by_code: collections.Counter[CodeType] = collections.Counter()
 
     def trace(self, frame: FrameType, event: str, _: Any) -> Any:
         if not self.on:
@@ -28,11 +29,11 @@ class Counter:
         if event == "call":
             frame.f_trace_opcodes, frame.f_trace_lines = True, False
         elif event == "opcode":
-            self.count += 1
+            self.by_code[frame.f_code] += 1
         return self.trace
 
 
-async def count(jobs: int) -> float:
+async def count(jobs: int) -> dict[CodeType, float]:
     from bench.contestants import contestants
     from bench.measure import TASK
     from bench.server import scripted_server
@@ -49,16 +50,19 @@ async def count(jobs: int) -> float:
                 await ours.job(TASK)
             sys.settrace(None)
             counter.on = False
-    return counter.count / jobs
+    return {code: count / jobs for code, count in counter.by_code.most_common()}
 
 
 def main() -> None:
-    checkout, jobs = Path(sys.argv[1]), int(sys.argv[2])
+    checkout, jobs, functions = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     sys.path[:0] = [str(checkout), str(checkout / "scripts")]
     from mmos.journal import connect
 
     object.__setattr__(connect.DEFAULTS, "linger", LINGER)
-    print(asyncio.run(count(jobs)))
+    counts = asyncio.run(count(jobs))
+    print(sum(counts.values()))
+    for code in list(counts)[:functions]:
+        print(f"{counts[code]:10,.0f}  {code.co_filename.removeprefix(f'{checkout}/')}: {code.co_qualname}")
 
 
 if __name__ == "__main__":
