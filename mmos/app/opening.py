@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from mmos.config.sources import find
 from mmos.fitness.card import Card
 from mmos.fitness.shelf import Shelf
 from mmos.fleet.fleet import Fleet
-from mmos.journal import Journal, Tuning
+from mmos.journal import Journal
+from mmos.journal.connect import DEFAULTS
 from mmos.logs import logger
 from mmos.toolbox import Tool
 
@@ -46,8 +48,8 @@ async def open_app(
     """
     source = _configuration(config)
     if patience is None:
-        patience = min(source.orchestration.limits.seconds or Tuning.patience, Tuning.patience)
-    opening = Journal.open(Path(state) if state is not None else None, tuning=Tuning(patience=patience))
+        patience = min(source.orchestration.limits.seconds or DEFAULTS.patience, DEFAULTS.patience)
+    opening = Journal.open(Path(state) if state is not None else None, tuning=replace(DEFAULTS, patience=patience))
     async with await opening as journal, Fleet.open(source, state=None if rehearsed else state) as fleet:
         app = App(source, fleet, journal, tools=tools, trials=() if rehearsed else _trials(state), rehearsed=rehearsed)
         try:
