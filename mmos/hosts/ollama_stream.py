@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from mmos.hosts import faults, reading
@@ -10,10 +11,10 @@ from mmos.hosts.face import OnToken
 from mmos.hosts.growing import Growing
 from mmos.messages import Reply, ToolCall, Usage
 
-PLAIN_KEYS = 4
-"""A line with a piece of the text has `model`, `created_at`, `message` and `done`, and no more."""
-PLAIN_MESSAGE_KEYS = 2
-"""Its message has `role` and `content`."""
+PLAIN = "model", "created_at", "message", "done"
+"""The keys of a line with a piece of the text and no more."""
+PLAIN_MESSAGE = "role", "content"
+_parts, _parts_of_message = itemgetter(*PLAIN), itemgetter(*PLAIN_MESSAGE)
 
 
 class OllamaStream(Growing):
@@ -37,23 +38,20 @@ class OllamaStream(Growing):
         return self._reply(_usage(self._final), reason if isinstance(reason, str) and reason else "stop")
 
     def _take_all(self, lines: list[bytes]) -> bool:
-        """Nearly all lines are only pieces of the text: those before the first other one are read together."""
-        taken = 0
-        for chunk in () if self._veiled else reading.parsed_together(lines[:-1]):
-            if len(chunk) != PLAIN_KEYS or "error" in chunk or chunk.get("done") is not False:
-                break
-            message = chunk.get("message")
-            if type(message) is not dict or len(message) != PLAIN_MESSAGE_KEYS or message.get("role") != "assistant":
-                break
-            content = message.get("content")
-            if type(content) is not str:
-                break
-            self._pieces.append(content)
-            if content and self._on_token is not None:
-                self._on_token(content)
-            taken += 1
-        self._known = self._known or taken > 0
-        return super()._take_all(lines[taken:])
+        """Nearly all lines are only pieces of the text. Such lines before the last one are read together."""
+        pieces = () if self._veiled else _plain(reading.parsed_together(lines[:-1]))
+        if not pieces:
+            return super()._take_all(lines)
+        self._known = True
+        if self._on_token is None:
+            self._pieces += pieces
+        else:
+            take, show = self._pieces.append, self._on_token
+            for piece in pieces:
+                take(piece)
+                if piece:
+                    show(piece)
+        return super()._take_all(lines[-1:])
 
     def _take(self, line: bytes) -> bool:
         try:
@@ -97,6 +95,26 @@ class OllamaStream(Growing):
             raise faults.garbled(self._site, "a tool call that is no object")
         name = self._name(function.get("name"))
         return ToolCall(self._id(raw.get("id")), name, self._arguments(name, function.get("arguments")))
+
+
+def _plain(chunks: Sequence[dict[str, Any]]) -> Sequence[str]:
+    """The pieces of the text, if that is all these lines have. Empty: a line has more, or something else."""
+    # Each step is for all lines, because a step for each line is most of the work on a reply.
+    size = len(chunks)
+    if [*map(len, chunks)].count(len(PLAIN)) < size:
+        return ()
+    try:
+        _, _, messages, done = zip(*map(_parts, chunks), strict=True)
+        roles, pieces = zip(*map(_parts_of_message, messages), strict=True)
+    except (KeyError, TypeError, ValueError):  # other keys, a message that is no object, no lines
+        return ()
+    is_plain = (
+        done.count(False) == size
+        and roles.count("assistant") == size
+        and [*map(type, pieces)].count(str) == size
+        and [*map(len, messages)].count(len(PLAIN_MESSAGE)) == size
+    )
+    return pieces if is_plain else ()
 
 
 def _usage(final: Mapping[str, Any]) -> Usage:

@@ -65,9 +65,11 @@ def parsed_or_none(data: bytes | str) -> Any:
 
 def count(value: object, most: int = EXACT) -> int | None:
     """A whole number from 0. Some servers write it with a decimal point."""
+    if type(value) is int:
+        return value if 0 <= value <= most else None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most else None
+    return value if type(value) is int and 0 <= value <= most else None
 
 
 def number(value: object) -> float | None:
