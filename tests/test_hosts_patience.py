@@ -67,6 +67,17 @@ async def test_progress_puts_the_end_off() -> None:
 
 
 @leaping
+async def test_silence_after_a_late_first_byte_is_noticed_in_time() -> None:
+    patience = Patience(Timeouts(first_byte=LATER, between_chunks=SOON))
+    with pytest.raises(TimeoutError), patience:
+        await asyncio.sleep(2.5 * SOON)
+        patience.progress()
+        await _wait_for_ever()
+    assert patience.expired == "between_chunks"
+    assert now() == pytest.approx(3.5 * SOON)
+
+
+@leaping
 async def test_a_cancellation_from_outside_stays_one() -> None:
     inside = asyncio.Event()
 

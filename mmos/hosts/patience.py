@@ -41,7 +41,7 @@ class Patience:
         self._latest = self._last_sign + SIGNS_OF_LIFE * self._first
         if self._deadline is not None:
             self._deadline += self._last_sign
-        self._timer = self._loop.call_at(self._due()[0], self._ring)
+        self._set_timer(self._last_sign, self._due()[0])
         return self
 
     def __exit__(self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
@@ -57,9 +57,7 @@ class Patience:
     def progress(self) -> None:
         """Note that a part of the response arrived."""
         self._last_sign = self._loop.time()
-        if not self._started:
-            self._started = True
-            self._hurry()  # between_chunks may be shorter than the rest of first_byte
+        self._started = True
 
     def _due(self) -> tuple[float, str]:
         due, timeout = min(self._last_sign + self._first, self._latest), "first_byte"
@@ -69,16 +67,14 @@ class Patience:
             return self._deadline, "total"
         return due, timeout
 
-    def _hurry(self) -> None:
-        due, _ = self._due()
-        if due < self._timer.when():
-            self._timer.cancel()
-            self._timer = self._loop.call_at(due, self._ring)
+    def _set_timer(self, now: float, due: float) -> None:
+        # The first byte may come at any moment, and `between_chunks` may end before the rest of `first_byte`. So it never rings later than that.
+        self._timer = self._loop.call_at(min(due, now + self._pause), self._ring)
 
     def _ring(self) -> None:
-        due, timeout = self._due()
-        if self._loop.time() < due:
-            self._timer = self._loop.call_at(due, self._ring)
+        now, (due, timeout) = self._loop.time(), self._due()
+        if now < due:
+            self._set_timer(now, due)
         else:
             self.expired = timeout
             self._task.cancel()
