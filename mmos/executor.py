@@ -6,7 +6,6 @@ import asyncio
 import difflib
 import sys
 from collections.abc import Awaitable, Callable, Container, Iterable, Iterator, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any, Protocol, cast
@@ -215,15 +214,16 @@ class Execution:
 
     async def limit_time(self, go_on: Next) -> str:
         """Stop a tool that takes longer than its timeout."""
-        tool, changes = self.chosen, self.scope.view.recoveries.changes_of_call(self.call.id)
-        seconds = None if tool.timeout is None else changes.get("timeout", tool.timeout)
-        own_patience = nullcontext() if seconds is None else self.scope.pulse
+        tool, limit, seconds = self.chosen, None, None
         try:
+            if tool.timeout is None:
+                return await go_on(self)
+            seconds = self.scope.view.recoveries.changes_of_call(self.call.id).get("timeout", tool.timeout)
             async with asyncio.timeout(seconds) as limit:
-                with own_patience:
+                with self.scope.pulse:
                     return await go_on(self)
         except TimeoutError as error:
-            if not limit.expired():
+            if limit is None or not limit.expired():
                 raise self._failure(_describe(error)) from error
             raise ToolTimeout(self._templates.fill("late_tool", tool=tool.name, seconds=f"{seconds:g}")) from error
 

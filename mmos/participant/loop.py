@@ -162,21 +162,24 @@ class Participants:
         if question.turns is not None:
             inner = inner.bind(limits=replace(scope.limits, turns=question.turns))
         if inner.exchange.status is not None:
-            return replace(answer_of(inner.exchange.last, question.shape), lane=lane)
+            return _placed(answer_of(inner.exchange.last, question.shape), lane)
         self.at_work.add(lane)
         try:
             member = self.changed(member, scope.view.recoveries.changes_of_call(call))
-            return replace(await self._ask_in_time(inner, member, question), lane=lane)
+            return _placed(await self._ask_in_time(inner, member, question), lane)
         finally:
             self.at_work.discard(lane)
 
     async def _ask_in_time(self, inner: Scope, member: Member, question: Question) -> Answer:
         name, model, seconds = question.name, member.role.model, question.seconds or member.role.timeout
+        limit: asyncio.Timeout | None = None
         try:
+            if seconds is None:
+                return await self._exchange(inner, member, question.shape)
             async with asyncio.timeout(seconds) as limit:
                 return await self._exchange(inner.within(seconds), member, question.shape)
         except TimeoutError as error:
-            if not limit.expired():
+            if limit is None or not limit.expired():
                 raise
             raise ToolError(self.templates.fill("late_answer", role=name, seconds=f"{seconds:g}"), code="tool_timeout") from error
         except NoHost as error:
@@ -289,6 +292,11 @@ class Participants:
                 group.create_task(rest(run))
         if ends:
             raise min(ends, key=lambda error: (not isinstance(error, StateError), isinstance(error, QuestionOpen)))
+
+
+def _placed(answer: Answer, lane: str) -> Answer:
+    """The answer with its lane. Written out, because `replace` takes three times as long."""
+    return Answer(answer.text, answer.reasoning, answer.complete, answer.data, lane)
 
 
 @dataclass(frozen=True)
