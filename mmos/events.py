@@ -351,7 +351,7 @@ class Unknown(Event):
     data: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Entry:
     """An event with its run, its thread, its time and, after the commit, its number."""
 
@@ -360,3 +360,7 @@ class Entry:
     time: float
     event: Event
     seq: int = 0
+
+    def __init__(self, run: str, thread: str, time: float, event: Event, seq: int = 0) -> None:
+        # Written out, because there is one for each event, and to set the fields of a frozen class one by one takes three times as long.
+        self.__dict__.update(run=run, thread=thread, time=time, event=event, seq=seq)

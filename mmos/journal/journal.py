@@ -100,7 +100,8 @@ class Journal:
 
         If it cannot be written, nothing more of its run is written. `durable` and `close` raise, and followers still get the entry.
         """
-        self._check_writable()
+        if self._closed or not self.process:
+            self._check_writable()
         entry = Entry(run, thread, self._clock(), event)
         # Encoded at once, so that a value that cannot be written fails here, and later changes have no effect.
         self._writer.put(self._store.line(entry))

@@ -138,7 +138,7 @@ class Writer:
             raise self.lost[run].with_traceback(None)
 
     async def settle(self, until: Entry | None = None) -> None:
-        if until is None or any(entry is until for entry, *_ in self._waiting):
+        if until is None or any(line[0] is until for line in reversed(self._waiting)):
             self.hand_over()
         job = self._commit
         if job is None or job.done():
@@ -182,7 +182,7 @@ class Writer:
         while batch.lines:
             lines += batch.lines.popleft()
         # No entry of a run follows a gap. The next run may find room again.
-        whole = [line for line in lines if line[0].run not in self.lost]
+        whole = [line for line in lines if line[0].run not in self.lost] if self.lost else lines
         fault: StateError | None = StateError(f"{self._store.path}: could not be written.")  # replaced by a more precise error below
         try:
             self._store.write(whole)
@@ -192,16 +192,17 @@ class Writer:
         finally:
             if fault is not None:
                 self.lost |= {entry.run: fault for entry, *_ in whole if not entry.seq}
-            self._tell([entry for entry, *_ in lines])
+            if self.followed:
+                self._tell([entry for entry, *_ in lines])
 
     def _decide(self, decide: Callable[[], list[Entry]]) -> list[Entry]:
         entries = decide()
         for entry in entries:  # A resumed run continues from its written entries.
             self.lost.pop(entry.run, None)
-        self._tell(entries)
+        if self.followed:
+            self._tell(entries)
         return entries
 
     def _tell(self, entries: list[Entry]) -> None:
-        if self.followed:
-            with suppress(RuntimeError):  # The loop has ended without closing the journal, so there are no followers.
-                self._loop.call_soon_threadsafe(self._committed, entries)
+        with suppress(RuntimeError):  # The loop has ended without closing the journal, so there are no followers.
+            self._loop.call_soon_threadsafe(self._committed, entries)
