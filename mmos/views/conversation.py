@@ -80,7 +80,7 @@ class Lane:
     @property
     def pending(self) -> tuple[ToolCall, ...]:
         """The calls of the newest turn that have no result yet, in the model's order."""
-        return tuple(call for call in self.open if call.id not in self.results)
+        return tuple(call for call in self.open if call.id not in self.results) if self.open else ()
 
     @property
     def last(self) -> Message:
@@ -89,7 +89,7 @@ class Lane:
     def before(self, skip: int = 0) -> list[Message]:
         """What its participant remembers of earlier exchanges, without the `skip` oldest."""
         history = self.history
-        messages = history.messages[history.place(skip) : history.place(self.past)]
+        messages = history.messages[history.place(skip) : history.place(self.past)] if self.past else []
         return messages if history.summary is None or skip < history.summarised else [history.summary, *messages]
 
     def all_messages(self) -> list[Message]:
@@ -160,7 +160,8 @@ class Conversation:
             self.apply(entry)
 
     def apply(self, entry: Entry) -> None:
-        self.newest = max(self.newest, entry.seq)
+        if entry.seq > self.newest:
+            self.newest = entry.seq
         event: Any = entry.event
         kind = type(event)
         if kind in _OF_LANES:

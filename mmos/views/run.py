@@ -210,15 +210,17 @@ class RunView:
         return newest_approvals(self.questions)
 
     def apply(self, entry: Entry) -> None:
-        if self.thread and entry.thread != self.thread:
-            return  # a run has one thread; in the journal of a stranger its events may be in several
-        self.run, self.thread = entry.run, entry.thread
-        kind = type(entry.event)
+        if entry.thread != self.thread:
+            if self.thread:
+                return  # a run has one thread; in the journal of a stranger its events may be in several
+            self.thread = entry.thread
+        self.run, event = entry.run, entry.event
+        kind = type(event)
         if kind is not events.RunRated:
             self.ended = entry.time
         fold = _FOLDS.get(kind)
         if fold is not None:
-            fold(self, entry.event)
+            fold(self, event)
 
 
 def _run_started(view: RunView, event: events.RunStarted) -> None:
@@ -310,10 +312,12 @@ def _model_replied(view: RunView, event: events.ModelReplied) -> None:
     view.load_seconds += usage.load_seconds
     view.loads += usage.loaded
     view.swaps += bool(event.placement.get("swap"))
-    view.repetitions[event.lane] += event.done_reason == REPETITION
+    if event.done_reason == REPETITION:
+        view.repetitions[event.lane] += 1
     view.partial_texts.pop(event.lane, None)
     view.hidden_tools[event.lane] = view.withheld_tools.pop(event.lane, set())
-    view.call_ids.update(call.id for call in event.message.calls)
+    if event.message.calls:
+        view.call_ids.update(call.id for call in event.message.calls)
     if event.imported:
         view.imported_calls.update(call.id for call in event.message.calls)
     key = (event.role, event.model, event.host)
