@@ -109,6 +109,7 @@ def test_a_journal_of_a_stranger_offers_nothing_that_its_code_makes(folder: Path
         ("mmos run --role coding=qwen2.5:1", ["coding=qwen2.5:14b"]),
         ("mmos run --role coding=qwen2.5:14b@l", ["coding=qwen2.5:14b@large"]),
         ("mmos run --role-only ", ["arbiter", "coding", "reasoning"]),
+        ("mmos run --tool ", ["files", "shell", "web"]),
         ("mmos run --model qwen2.5:1", ["qwen2.5:14b"]),
         ("mmos run --on-question ", ["fail", "default", "wait"]),
         ("mmos run --vali", ["--validate"]),

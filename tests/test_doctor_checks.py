@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mmos.config.load import from_mapping
-from mmos.doctor import hosts, machine, models, roles, tools
+from mmos.doctor import hosts, machine, models, ready, roles, tools
 from mmos.doctor.checkup import Circumstances, configuration, examine_without
 from mmos.doctor.facts import Facts, Packages, Rendering, StateFolder
 from mmos.doctor.findings import CODES, FAMILIES, Finding, MakeFolder
@@ -371,3 +371,30 @@ def test_an_interpreter_with_bad_marks_is_a_note_and_others_hold_no_tools():
     specialists = {"interpreter": {"model": "m:7b"}, "coding": {"model": "m:7b", "channel": "tools"}}
     codes = [(finding.level, finding.subject) for finding in tried({"tools": BAD}, specialists=specialists)]
     assert codes == [("warning", "arbiter"), ("info", "interpreter")]
+
+
+# ---------------------------------------------------------------- ready tools
+
+
+def test_who_may_do_what_with_the_ready_tools(tmp_path: Path) -> None:
+    def told(*tools: object, **roles: object) -> list[tuple[str, str, str]]:
+        one = {"model": "m:7b"}
+        tree = {"arbiter": one, "specialists": {name: {**one, "tools": rules} for name, rules in roles.items()}, "tools": list(tools)}
+        facts = Facts(from_mapping({"orchestration": tree}, environ={}))
+        return [(finding.level, finding.code, finding.subject) for finding in ready.permissions(facts)]
+
+    assert told() == []
+    asks = told({"files": {"root": str(tmp_path)}}, "shell", coding=["*_file"], other=["read_file"])
+    assert asks == [("info", "tools_may_write", "arbiter, coding"), ("info", "tools_may_run", "arbiter")]
+    free = told(
+        {"files": {"root": str(tmp_path), "write": "allow"}},
+        {"shell": {"run": "allow", "allow": ["git *"]}},
+        coding={"allow": ["*"], "deny": ["run_*"]},
+    )
+    assert free == [("warning", "tools_may_write", "arbiter, coding"), ("warning", "tools_may_run", "arbiter")]
+    assert told({"files": {"root": "~", "write": "never"}}) == [("warning", "tools_root_wide", "arbiter")]
+    assert told({"files": {"root": "/", "write": "never"}}) == [("warning", "tools_root_wide", "arbiter")]
+    assert told({"web": {"allow": ["*"]}}) == [("warning", "tools_may_fetch", "arbiter")]
+    assert told({"web": {"allow": ["docs.python.org"]}}) == [("info", "tools_may_fetch", "arbiter")]
+    nobody = {"orchestration": {"arbiter": {"model": "m:7b", "tools": {"deny": ["*"]}}, "tools": ["shell"]}}
+    assert [finding.code for finding in ready.permissions(Facts(from_mapping(nobody, environ={})))] == ["tools_unused"]

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-ROOMS = {"catalog", "cache", "choice", "comparing", "conversing", "judging", "quality", "selection"}
+ROOMS = {"catalog", "cache", "choice", "comparing", "conversing", "judging", "quality", "selection", "rewriting"}
 RUN = """
 import asyncio, json, sys
 from mmos.testing import consult, stage
@@ -27,7 +27,9 @@ def rooms_of(orchestration: dict[str, object]) -> set[str]:
     """The rooms that a new process has imported after a run with this configuration."""
     command = [sys.executable, "-c", RUN, json.dumps(orchestration)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, timeout=60)
-    return {name.split(".")[1] for name in json.loads(done.stdout)}
+    names = json.loads(done.stdout)
+    assert not [name for name in names if name.startswith("mmos.tools.ready.")]
+    return {name.split(".")[1] for name in names}
 
 
 def test_a_plain_run_imports_nothing_of_choice_and_quality() -> None:

@@ -18,9 +18,9 @@ from mmos.tools.ready.changes import diff
 from mmos.tools.ready.files import file_tools
 from mmos.tools.ready.finding import Query, listed, searched
 from mmos.tools.ready.folder import MOST_BYTES, Folder
-from mmos.tools.ready.form import read_text, replaced
 from mmos.tools.ready.ignoring import is_ignored, rules_of
 from mmos.tools.ready.proposing import propose_files
+from mmos.tools.ready.texts import read_text
 
 
 @pytest.fixture
@@ -195,6 +195,10 @@ def test_rules_of_git(rule: str, path: str, ignored: bool) -> None:
 FORMS = [b"a\nb\nc\n", b"a\r\nb\r\nc\r\n", b"a\rb\rc", b"\xef\xbb\xbfa\r\nb\nc", "a\nb\nc\n".encode("utf-16"), b"a \xe4\nb\nc", b"a\nb\nc"]
 
 
+FORM_OF = dict.fromkeys(FORMS, ("utf-8", b""))
+FORM_OF |= {FORMS[3]: ("utf-8", b"\xef\xbb\xbf"), FORMS[4]: ("utf-16-le", b"\xff\xfe"), FORMS[5]: ("latin-1", b"")}
+
+
 @pytest.mark.parametrize("data", FORMS)
 async def test_a_change_keeps_all_the_rest_as_it_is(root: Path, data: bytes) -> None:
     path = root / "text"
@@ -205,16 +209,20 @@ async def test_a_change_keeps_all_the_rest_as_it_is(root: Path, data: bytes) -> 
     assert path.read_bytes() == data.replace("b".encode("utf-16-le"), "B".encode("utf-16-le")) if wide else data.replace(b"b", b"B")
     assert path.stat().st_mode & 0o777 == 0o640
     await call(root, "write_file", path="text", text="one ä\ntwo\n")
-    text, form = read_text(path.read_bytes(), "text")
-    assert (text, form) == (form.with_endings("one ä\ntwo\n"), read_text(data, "text")[1])
+    found = read_text(path.read_bytes(), "text")
+    assert (found.text, found.form.encoding, found.form.mark) == ("one ä\ntwo\n", *FORM_OF[data])
 
 
-def test_a_part_is_found_whatever_its_line_endings_and_only_once() -> None:
-    text, form = read_text(b"a\r\nb\nc\r\na\r\n", "text")
-    assert replaced(text, "b\nc", "B\nC\nD", form) == "a\r\nB\nC\nD\r\na\r\n"
+async def test_a_part_is_found_whatever_its_line_ends_and_only_once(root: Path) -> None:
+    (root / "mixed").write_bytes(b"a\r\nb\nc\r\na\r\n")
+    await call(root, "edit_file", path="mixed", old="b\r\nc", new="B\nC\nD")
+    assert (root / "mixed").read_bytes().startswith(b"a\r\nB")
+    assert (root / "mixed").read_bytes().endswith(b"\r\na\r\n")
     for old, why in (("a", "2 times"), ("nosuch", "not in the file")):
         with pytest.raises(ToolError, match=why):
-            replaced(text, old, "x", form)
+            await call(root, "edit_file", path="mixed", old=old, new="x")
+    await call(root, "edit_file", path="mixed", old="D\na\n", new="D\na")
+    assert (root / "mixed").read_bytes().endswith(b"D\r\na")
 
 
 async def test_a_character_that_the_file_cannot_hold_is_told(root: Path) -> None:

@@ -51,7 +51,7 @@ def _looking(options: RunOptions, root: Path) -> RunOptions:
     """The options of the run that finds: one model with the tools that look. What is for the answer of the user is left out."""
     return replace(
         options, tools=[FINDING], folder=str(root), strategy=None if options.role_only else "single", max_turns=options.max_turns or MOST_TURNS,
-        schema=None, validate=None, quality_threshold=None, consult="",
+        schema=None, validate=None, quality_threshold=None, consult="", pattern=None,
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from mmos.config.roles import ResolvedRole
 from mmos.config.sources import expanded, is_file
 from mmos.config.wording import Place, perhaps
 from mmos.diagnosis.knowledge import pull
-from mmos.doctor import catalog, hosts, machine, models, roles, tools
+from mmos.doctor import catalog, hosts, machine, models, ready, roles, tools
 from mmos.doctor.facts import Facts
 from mmos.doctor.findings import FAMILIES, Finding, error, warning
 from mmos.doctor.hosts import skew
@@ -251,6 +251,7 @@ CHECKS: tuple[Check, ...] = (
     models.windows,
     models.spilled,
     tools.tools,
+    ready.permissions,
     roles.suitable,
     roles.sized,
     roles.marked,

@@ -59,9 +59,9 @@ class Text:
         whole = _END.sub("\n", new).removeprefix("\ufeff")
         return _ended_like(self.text, whole) if self.text else whole
 
-    def bytes_of(self, new: str) -> bytes:
-        """A new text in the form of this one. Lines that stay keep their ends, and the last line ends as before."""
-        whole = self.fitted(new)
+    def bytes_of(self, new: str, *, exactly: bool = False) -> bytes:
+        """A new text in the form of this one. Lines that stay keep their ends, and the last line ends as before; `exactly`: as the new text does."""
+        whole = _END.sub("\n", new) if exactly else self.fitted(new)
         if set(self.form.ends) - {"\n"}:
             ended = "".join(_with_ends(self, whole))
             whole = ended if _END.sub("\n", ended) == whole else whole.replace("\n", self.form.usual_end)

@@ -182,9 +182,7 @@ def _names(options: Options, incomplete: str) -> Offers:  # noqa: ARG001
     return [(name, str(about.get("model", ""))) for name, about in _cast(_configured(options)).items()]
 
 
-def _defaults(options: Options, incomplete: str) -> Offers:
-    """Offer who can answer by default."""
-    return [("single", ""), ("intelligent", ""), *_patterns(options, incomplete), ("none", "")]
+   
 
 
 def _topics(options: Options, incomplete: str) -> Offers:  # noqa: ARG001
@@ -223,7 +221,8 @@ def _strategies(options: Options, incomplete: str) -> Offers:
 
 _SOURCES: dict[str, Callable[[Options, str], Offers]] = {
     "run": _runs, "thread": _threads, "model": _models, "hosts": _hosts, "host": _hosts, "roles": _roles,
-    "role_only": _names, "topic": _topics, "prompt": _prompts, "pattern": _patterns, "multi_model": _patterns, "pipelines": _patterns,
-    "models": _models, "shape": _forms, "strategy": _strategies, "who_answers": _defaults, "pipeline": _patterns,
+    "role_only": _names, "topic": _topics, "prompt": _prompts, "pattern": _patterns, "multi_model": _patterns,
+    "pipelines": _patterns, "models": _models, "shape": _forms, "strategy": _strategies, "who_answers": _defaults,
+    "pipeline": _patterns, "tools": _tools,
 }  # fmt: skip
 """Completions by parameter name. A name means the same in every command."""

@@ -6,7 +6,7 @@ from difflib import unified_diff
 
 from mmos.config.wording import shown
 from mmos.plurals import counted
-from mmos.tools.ready.form import lines_of
+from mmos.tools.ready.texts import lines_of
 
 MOST_LINES = 120
 MOST_SIGNS = 400

@@ -13,12 +13,13 @@ from mmos.config.wording import shown
 from mmos.context import Context
 from mmos.errors import ToolError
 from mmos.prompting.templates import Templates
+from mmos.rewriting.text import Text
 from mmos.threads import on_thread
 from mmos.toolbox import Tool, parameters_of
 from mmos.tools.ready.changes import diff
 from mmos.tools.ready.finding import Query, Result, listed, searched
 from mmos.tools.ready.folder import Folder
-from mmos.tools.ready.form import Form, lines_of, read_text, replaced
+from mmos.tools.ready.texts import bytes_of, lines_of, plain, read_text, replaced
 
 MOST_LISTED = 400
 MOST_FOUND = 100
@@ -107,8 +108,7 @@ def _told(templates: Templates, lines: list[str], result: Result) -> str:
 
 def _read(templates: Templates, folder: Folder, arguments: Mapping[str, Any]) -> str:
     path, first = arguments["path"], arguments.get("first_line") or 1
-    text, _ = read_text(folder.read(path), shown(path))
-    lines = lines_of(text)
+    lines = lines_of(read_text(folder.read(path), shown(path)).text)
     if first > max(len(lines), 1):
         raise ToolError(f"{shown(path)} has {len(lines)} lines. Begin with an earlier one.")
     part = _fitting(lines[first - 1 : first - 1 + min(arguments.get("lines") or USUAL_LINES, MOST_LINES)])
@@ -144,10 +144,10 @@ def _cut(line: str) -> str:
 class Change:
     """A way to change a text."""
 
-    make: Callable[[str | None, Form, Mapping[str, Any]], str]
+    make: Callable[[str | None, Mapping[str, Any]], str]
     """Makes the new text of the old one. None: there is no file."""
     is_made: Callable[[str, Mapping[str, Any]], bool]
-    """Whether a text, with plain line endings, has the change already."""
+    """Whether a text has the change already."""
 
 
 def _changing(templates: Templates, folder: Folder, spec: Spec, change: Change, *, asks: bool) -> Tool:
@@ -163,58 +163,60 @@ def _changing(templates: Templates, folder: Folder, spec: Spec, change: Change, 
     )
 
 
-def _old(folder: Folder, path: str) -> tuple[str | None, Form]:
-    """The text of the file and its form. Raises `ToolError` if it may not be changed."""
+def _old(folder: Folder, path: str) -> Text | None:
+    """The text of the file. Raises `ToolError` if it may not be changed."""
     parts = folder.check_writable(path)
-    return read_text(folder.read(path, parts), shown(path)) if folder.exists(path) else (None, Form())
+    return read_text(folder.read(path, parts), shown(path)) if folder.exists(path) else None
+
+
+def _made(change: Change, old: Text | None, arguments: Mapping[str, Any]) -> str:
+    return change.make(None if old is None else old.text, arguments)
 
 
 def _preview(folder: Folder, change: Change, arguments: Mapping[str, Any]) -> str:
-    old, form = _old(folder, arguments["path"])
-    return diff(old, change.make(old, form, arguments), arguments["path"])
+    old = _old(folder, arguments["path"])
+    return diff(None if old is None else old.text, _made(change, old, arguments), arguments["path"])
 
 
 def _write(templates: Templates, folder: Folder, change: Change, arguments: Mapping[str, Any]) -> str:
     path = arguments["path"]
     with folder.changing:
-        old, form = _old(folder, path)
-        new = change.make(old, form, arguments)
-        folder.write(path, form.encode(new))
+        old = _old(folder, path)
+        new = _made(change, old, arguments)
+        folder.write(path, bytes_of(old, new))
     return templates.fill("file_written", path=shown(path), lines=str(len(lines_of(new))))
 
 
 def _check(templates: Templates, folder: Folder, change: Change, arguments: Mapping[str, Any]) -> str:
     """What a call that a crash cut off has done. A file is written at once, so it is either as before or as wanted."""
     path = arguments["path"]
-    old, _ = _old(folder, path)
-    if old is None or not change.is_made(PLAIN.with_endings(old), arguments):
+    old = _old(folder, path)
+    if old is None or not change.is_made(old.text, arguments):
         raise ToolError(templates.fill("file_unwritten", path=shown(path)))
-    return templates.fill("file_written", path=shown(path), lines=str(len(lines_of(old))))
+    return templates.fill("file_written", path=shown(path), lines=str(len(lines_of(old.text))))
 
 
-def _whole(old: str | None, form: Form, arguments: Mapping[str, Any]) -> str:
-    text: str = arguments["text"]
-    return text if old is None else form.with_endings(text)
+def _whole(old: str | None, arguments: Mapping[str, Any]) -> str:
+    return arguments["text"] if old is None else plain(arguments["text"])
 
 
 def _is_whole(text: str, arguments: Mapping[str, Any]) -> bool:
-    return text == PLAIN.with_endings(arguments["text"])
+    return text == plain(arguments["text"])
 
 
-def _part(old: str | None, form: Form, arguments: Mapping[str, Any]) -> str:
+def _part(old: str | None, arguments: Mapping[str, Any]) -> str:
     if old is None:
         raise ToolError(f"There is no file {shown(arguments['path'])}. Use write_file to make one.")
     if not arguments["old"]:
         raise ToolError("`old` is empty. Give the text that `new` takes the place of.")
     if arguments["old"] == arguments["new"]:
         raise ToolError("`old` and `new` are the same. Nothing would change.")
-    return replaced(old, arguments["old"], arguments["new"], form)
+    return replaced(old, plain(arguments["old"]), plain(arguments["new"]))
 
 
 def _has_part(text: str, arguments: Mapping[str, Any]) -> bool:
-    old, new = (PLAIN.with_endings(arguments[key]) for key in ("old", "new"))
+    old, new = plain(arguments["old"]), plain(arguments["new"])
     return new in text and (old not in text or old in new)
 
 
-PLAIN = Form()
 WHOLE, PART = Change(_whole, _is_whole), Change(_part, _has_part)

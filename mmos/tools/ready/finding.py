@@ -10,8 +10,8 @@ from mmos.calls.patience import LENGTH_A_STEP, Misread, Patience
 from mmos.calls.patterns import UnknownPattern, literal, search
 from mmos.errors import ToolError
 from mmos.tools.ready.folder import MOST_BYTES, Entry, Folder, Parts
-from mmos.tools.ready.form import lines_of, read_text
 from mmos.tools.ready.ignoring import Rule, is_ignored, rules_of
+from mmos.tools.ready.texts import lines_of, read_text
 
 MOST_SEEN = 20_000
 """Files and folders that one call looks at."""
@@ -103,7 +103,7 @@ def _needed(query: Query) -> str:
 
 def _lines(folder: Folder, place: str, query: Query, needed: str, patience: Patience) -> Iterator[Found]:
     try:
-        text, _ = read_text(folder.read(place, tuple(place.split("/"))), place)
+        text = read_text(folder.read(place, tuple(place.split("/"))), place).text
     except ToolError:
         return  # binary, too large, or gone since
     if needed not in text:
@@ -151,7 +151,7 @@ def _outer_rules(folder: Folder, start: Parts) -> Rules:
 def _rules_in(folder: Folder, parts: Parts, entries: Sequence[Entry]) -> Iterator[tuple[int, Sequence[Rule]]]:
     if any(entry.name == _IGNORES and entry.kind == "file" for entry in entries):
         try:
-            text, _ = read_text(folder.read(_IGNORES, (*parts, _IGNORES)), _IGNORES)
+            text = read_text(folder.read(_IGNORES, (*parts, _IGNORES)), _IGNORES).text
         except ToolError:
             return
         yield len(parts), rules_of(text)

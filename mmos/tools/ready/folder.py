@@ -14,9 +14,9 @@ from threading import Lock
 
 from mmos.config.wording import shown
 from mmos.errors import ToolDenied, ToolError
-from mmos.files import NO_FOLLOW, NO_WAIT
+from mmos.files import MOST_TEXT, NO_FOLLOW, NO_WAIT
 
-MOST_BYTES = 4 << 20
+MOST_BYTES = MOST_TEXT
 """The largest file that is read or written."""
 LEFT_ALONE = frozenset({".git", ".hg", ".svn", ".mmos"})
 """Folders whose files decide what programs do. Nobody reads or changes them with these tools."""
@@ -115,7 +115,7 @@ class Folder:
         """Write a whole file at once: a crash leaves either the old file or the new one. Folders that are not there are made."""
         parts = self.check_writable(path)
         if len(data) > MOST_BYTES:
-            raise ToolError(f"The text has more than {MOST_BYTES >> 20} MiB. Write a smaller file.")
+            raise ToolError(f"The text has more than {MOST_BYTES >> 10:,} KiB. Write a smaller file.")
         with self._within(parts[:-1], path, make=True) as folder, _faults(path):
             _replace(folder, parts[-1], data)
 
@@ -182,7 +182,7 @@ def _content(number: int, path: str) -> bytes:
     with os.fdopen(number, "rb", closefd=False) as file:
         data = file.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
-        raise ToolError(f"{shown(path)} has more than {MOST_BYTES >> 20} MiB. It is too large for this tool.")
+        raise ToolError(f"{shown(path)} has more than {MOST_BYTES >> 10:,} KiB. It is too large for this tool.")
     return data
 
 

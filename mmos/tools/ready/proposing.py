@@ -14,7 +14,7 @@ from mmos.prompting.templates import Templates
 from mmos.threads import on_thread
 from mmos.toolbox import Tool, parameters_of
 from mmos.tools.ready.folder import Folder
-from mmos.tools.ready.form import read_text
+from mmos.tools.ready.texts import read_text
 
 PROPOSE_FILES = "propose_files"
 MOST_PROPOSED = 50
