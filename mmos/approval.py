@@ -90,7 +90,10 @@ async def _answer(scope: Scope, room: ApprovalRoom, tool: Tool, question: Approv
     try:
         return await room.ask_user(scope, question, call=call)
     except QuestionUnanswered:
-        scope.warn(f"{scope.role} wanted to call {tool.name}. MMOS could not ask the user for approval, so it did not make the call.")
+        scope.warn(
+            f"{scope.role} wanted to call {tool.name}. MMOS could not ask the user for approval, so it did not make the call. "
+            "With --on-question wait, the run waits for your answer."
+        )
         return UserAnswer(NO, "default")
 
 

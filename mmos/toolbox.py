@@ -45,6 +45,8 @@ class Tool:
     """Whether its result is the answer of the participant. A call that fails is no answer."""
     mend: Callable[[Mapping[str, Any]], Mapping[str, Any] | None] | None = None
     """Gives arguments that the tool takes in place of those that do not fit its schema. It gives None if it cannot use them."""
+    group: str = ""
+    """The word that names it together with others, as `files` does. Permissions may name the word."""
     preview: Callable[[Mapping[str, Any]], Any] | None = None
     """Gives the lines that the user reads, in place of the arguments, before an approval: what exactly the call does. Sync or async."""
 
@@ -104,18 +106,18 @@ class Toolbox:
     def permitted(self, allow: Collection[str] | None, deny: Collection[str]) -> Toolbox:
         """The tools that `allow` names (None: all), without those that `deny` names. Both may contain patterns such as `consult_*`."""
         return Toolbox(
-            {name: tool for name, tool in self.tools.items() if (allow is None or _matches(name, allow)) and not _matches(name, deny)}
+            {name: tool for name, tool in self.tools.items() if (allow is None or _matches(tool, allow)) and not _matches(tool, deny)}
         )
 
     def asking(self, patterns: Collection[str]) -> Toolbox:
         """The same tools. Those that a pattern matches need the approval of the user."""
         if not patterns:
             return self
-        return Toolbox({name: replace(tool, approval=True) if _matches(name, patterns) else tool for name, tool in self.tools.items()})
+        return Toolbox({name: replace(tool, approval=True) if _matches(tool, patterns) else tool for name, tool in self.tools.items()})
 
 
-def _matches(name: str, patterns: Collection[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
+def _matches(tool: Tool, patterns: Collection[str]) -> bool:
+    return any(fnmatchcase(tool.name, pattern) or (tool.group != "" and pattern == tool.group) for pattern in patterns)
 
 
 def parameters_of(properties: Mapping[str, Any], required: Sequence[str] = ()) -> dict[str, Any]:

@@ -79,6 +79,16 @@ def test_a_pattern_is_shown_as_it_is_written():
     assert from_text(shown, "shown", {}).orchestration.patterns == config.orchestration.patterns
 
 
+def test_ready_tools_are_shown_with_their_settings():
+    head = "orchestration:\n  arbiter: {model: m}\n  tools: "
+    for tools in ("[files, 'mine:f', {web: {allow: [docs.python.org]}, shell: }]", "{files: {write: never}}"):
+        config = from_text(head + tools, "o.yaml", {})
+        shown = describe(config)
+        assert from_text(shown, "shown.yaml", {}).orchestration.tools == config.orchestration.tools
+    assert "write: never  # o.yaml:3" in lines(shown)
+    assert as_dict(config)["orchestration"]["tools"] == {"files": {"root": ".", "write": "never"}}
+
+
 def test_the_same_for_programs():
     config = from_text(TEXT, "o.yaml", {})
     told = as_dict(config)

@@ -185,6 +185,25 @@ async def test_a_run_names_tools_for_whoever_answers(root: Path, tmp_path: Path)
                 await on.app.run("Go.", options=RunOptions(tools=[wrong]))
 
 
+async def test_a_word_names_its_tools_for_roles_and_phases(root: Path) -> None:
+    rules = {"coding": {"tools": {"allow": ["files"], "deny": ["write_file"], "ask": ["files"]}}}
+    look = Call("list_files")
+    user = User("no")
+    async with stage(
+        {"arbiter": [consult("coding"), "Done."], "coding": [look, "Left."]}, orchestration={**files(root), "specialists": rules}
+    ) as on:
+        await on.app.run("Go.", watch=Watch(answerer=user))
+        assert offered(on, "coding") == {"list_files", "search_files", "read_file", "edit_file"}
+        assert user.asked[0].startswith("May coding call list_files?")
+    phases = {"initial": "look", "look": {"next": ["done"], "tools": {"deny": ["files"]}}}
+    async with stage({"arbiter": [look, "Done."]}, orchestration={**files(root), "phases": phases}) as on:
+        await on.app.run("Go.")
+        assert "not offered in the phase look" in on.heard("arbiter")[1]
+    with pytest.raises(mmos.ConfigError, match="'shell' matches no tool"):
+        async with stage({"arbiter": []}, orchestration={**files(root), "arbiter": {"tools": {"deny": ["shell"]}}}):
+            pass
+
+
 async def test_the_phases_hold_for_tools_that_a_run_names(root: Path) -> None:
     phases = {"phases": {"initial": "plan", "plan": {"next": ["done"], "tools": ["escalate_to_user"]}}}
     async with stage({"arbiter": [EDIT, "Left."]}, orchestration=phases) as on:

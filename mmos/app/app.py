@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -366,8 +365,7 @@ class App(Records, Explaining, Knowing, Comparing, Classifying, Shortening):
             return Phases()
         if not (self._phases and options.tools):
             return self._phases
-        own = self.cast(options)[options.answering].box.names  # with those that only this run has
-        return replace(self._phases, limited=frozenset({*(self._phases.limited or ()), *own}))
+        return wiring.limiting(self._phases, self.cast(options)[options.answering].box)  # which has tools that only this run has
 
     def _scope(self, run: str, thread: str, conversation: Conversation, options: RunOptions, watch: Watch) -> Scope:
         limits = options.limits(self._limits)

@@ -12,7 +12,7 @@ from mmos.config.load import Config
 from mmos.config.patterns_schema import own_forms
 from mmos.config.phases import Phases
 from mmos.config.schema import Role
-from mmos.config.tools_schema import functions_in
+from mmos.config.tools_schema import functions_in, ready_in
 from mmos.config.wording import Place, perhaps
 from mmos.errors import ConfigError, MmosError, Problem
 from mmos.prompting.templates import Templates
@@ -54,7 +54,9 @@ def _problems(config: Config, extra: Sequence[Tool], functions: Sequence[Referen
         names.append((name or reference.name, _place(reference)))
     house = wiring.tools_of_house(config, wiring.roles_of(config, None), Templates())  # only their names: the user's texts come below
     names = [*_names(house), *_placed(ready.ready_of(config, Templates())), *names, *_names(extra)]
-    return [*wrong, *_twins(config, names), *(_idle(config, names) if certain else ()), *wiring.templates_of(config).problems()]
+    words = [(name, TOOLS) for name, _, _ in ready_in(config.orchestration.tools)]
+    idle = _idle(config, [*names, *words]) if certain else ()
+    return [*wrong, *_twins(config, names), *idle, *wiring.templates_of(config).problems()]
 
 
 def tools_of(config: Config, extra: Sequence[Tool] = (), find: Find = wiring.nobody) -> Toolbox:
@@ -72,7 +74,8 @@ def tools_of(config: Config, extra: Sequence[Tool] = (), find: Find = wiring.nob
     tools = [*ready.ready_of(config, wiring.templates_of(config)), *tools]
     house = wiring.tools_of_house(config, wiring.roles_of(config, None), wiring.templates_of(config), find)
     names = [*_names(house), *_placed(tools), *_names(extra)]
-    _refuse([*_twins(config, names), *_idle(config, names)])
+    words = [(tool.group, place) for tool, place in tools if tool.group]
+    _refuse([*_twins(config, names), *_idle(config, [*names, *dict.fromkeys(words)])])
     return Toolbox.of([*house, *(tool for tool, _ in tools), *extra])
 
 

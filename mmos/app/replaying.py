@@ -103,7 +103,7 @@ def _phases_then(text: str, today: Phases) -> Phases:
         config = from_text(text, "", os.environ)
     except ConfigError:
         return today
-    return replace(Phases.of(config.orchestration.phases), limited=today.limited)
+    return replace(Phases.of(config.orchestration.phases), limited=today.limited, groups=today.groups)
 
 
 def present(config: Config, participants: Participants, limits: Limits, phases: Phases) -> Present:

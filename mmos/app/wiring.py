@@ -52,7 +52,13 @@ def limits_of(config: Config) -> Limits:
 
 def phases_of(config: Config, box: Toolbox) -> Phases:
     """The phases of a run, which limit the tools of this box."""
-    return replace(Phases.of(config.orchestration.phases), limited=frozenset(box.names))
+    return limiting(Phases.of(config.orchestration.phases), box)
+
+
+def limiting(phases: Phases, box: Toolbox) -> Phases:
+    """The phases, which limit the tools of this box and those that they limit already."""
+    groups = {tool.name: tool.group for tool in box if tool.group}
+    return replace(phases, limited=frozenset({*(phases.limited or ()), *box.names}), groups={**phases.groups, **groups})
 
 
 def templates_of(config: Config) -> Templates:

@@ -28,6 +28,8 @@ class Phases:
     phases: Mapping[str, Phase] = field(default_factory=dict)
     limited: Collection[str] | None = None
     """The names of the tools that a phase can limit. None: all. Functions that a tool gives a participant of its own are none of them."""
+    groups: Mapping[str, str] = field(default_factory=dict)
+    """The word that names a tool together with others, such as `files`, by the name of the tool."""
 
     @classmethod
     def of(cls, entries: Mapping[str, Phase | str]) -> Phases:
@@ -61,5 +63,8 @@ class Phases:
         if phase == DONE:
             return False
         tools = self.phases[phase].tools
-        allowed = tools.allow is None or any(fnmatchcase(tool, pattern) for pattern in tools.allow)
-        return tool == CHANGE_PHASE or (allowed and not any(fnmatchcase(tool, pattern) for pattern in tools.deny))
+        allowed = tools.allow is None or self._matches(tool, tools.allow)
+        return tool == CHANGE_PHASE or (allowed and not self._matches(tool, tools.deny))
+
+    def _matches(self, tool: str, patterns: Collection[str]) -> bool:
+        return any(fnmatchcase(tool, pattern) or pattern == self.groups.get(tool) for pattern in patterns)

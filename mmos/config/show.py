@@ -15,13 +15,14 @@ from mmos.config.phase_schema import Phase, PhaseTools
 from mmos.config.roles import ResolvedRole, first_of, models_of, roles_in
 from mmos.config.schema import Orchestration, Role, Server, Toolrules
 from mmos.config.section import Section
+from mmos.config.tools_schema import ReadyTools
 from mmos.config.wording import Place, dotted, masked
 from mmos.config.writing import written
 from mmos.names import same_model
 
 _DEFAULT = "default"
 _REHEARSED = "rehearsed"
-SPARSE = (Role, Server, Toolrules, Phase, PhaseTools, Pattern, PatternMember)
+SPARSE = (Role, Server, Toolrules, Phase, PhaseTools, Pattern, PatternMember, ReadyTools)
 """Sections that are shown without the keys that say nothing."""
 REHEARSAL_KEYS = ("url", "kind", "time_scale")
 """The keys that a rehearsal host replaces."""
@@ -121,7 +122,7 @@ def _part(config: Config, value: Any, place: Place) -> Any:
         return _section(config, value, place)
     if isinstance(value, dict):
         return {key: _part(config, entry, (*place, key)) for key, entry in value.items()}
-    if isinstance(value, list) and value and isinstance(value[0], Section):
+    if isinstance(value, list) and any(isinstance(entry, Section) for entry in value):
         return [_part(config, entry, (*place, index)) for index, entry in enumerate(value)]
     return _leaf(config, value, place)
 
@@ -175,7 +176,8 @@ def _lines(tree: dict[str, Any], depth: int) -> Iterator[str]:
         else:
             yield start
             for entry in part:
-                yield from _entry(list(_lines(entry, depth + 2)), depth + 1)
+                shown = [f"{_text(entry)}  # {entry.source}"] if isinstance(entry, _Leaf) else list(_lines(entry, depth + 2))
+                yield from _entry(shown, depth + 1)
 
 
 def _entry(lines: list[str], depth: int) -> Iterator[str]:

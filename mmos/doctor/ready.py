@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -41,11 +41,13 @@ def _holders(facts: Facts, tools: tuple[str, ...]) -> list[str]:
 
 
 def _holds(role: ResolvedRole, tool: str) -> bool:
-    if any(fnmatchcase(tool, pattern) for pattern in role.tools.deny):
+    if _matches(tool, role.tools.deny):
         return False
-    if role.tools.allow is None:
-        return role.name == "arbiter"
-    return any(fnmatchcase(tool, pattern) for pattern in role.tools.allow)
+    return role.name == "arbiter" if role.tools.allow is None else _matches(tool, role.tools.allow)
+
+
+def _matches(tool: str, patterns: Collection[str]) -> bool:
+    return any(fnmatchcase(tool, pattern) or tool in _TOOLS.get(pattern, ()) for pattern in patterns)
 
 
 def _files(facts: Facts, config: Config, access: Access | None) -> Iterator[Finding]:

@@ -18,7 +18,8 @@ MOST_SEEN = 20_000
 MOST_DEPTH = 40
 MOST_SEARCHED = 64 << 20
 """Bytes that one search reads."""
-STEPS = 400_000
+FOLDING = "(?i)"
+STEPS = 200_000
 """The work that one regular expression may take. One step takes a few microseconds."""
 _IGNORES = ".gitignore"
 
@@ -66,6 +67,11 @@ class Query:
     pattern: str = ""
     most: int = 100
 
+    @property
+    def folds(self) -> bool:
+        """Whether upper and lower case are the same."""
+        return self.regex and self.text.startswith(FOLDING)
+
 
 def searched(folder: Folder, query: Query) -> Result:
     """The lines that have the text."""
@@ -89,14 +95,14 @@ def searched(folder: Folder, query: Query) -> Result:
 
 
 def _needed(query: Query) -> str:
-    """What every line that fits has in it. Raises `ToolError` for a pattern that cannot be matched."""
+    """What every line that fits has in it; in small letters when the pattern takes both. Raises `ToolError` for a pattern that cannot be matched."""
     if not query.text:
         raise ToolError("`text` is empty. Give the text to search for.")
     if not query.regex:
         return query.text
     try:
         search(query.text, "")
-        return literal(query.text) if not query.text.startswith("(?i)") else ""
+        return literal(query.text.removeprefix(FOLDING)).lower() if query.folds else literal(query.text)
     except UnknownPattern as error:
         raise ToolError(f"MMOS cannot use this regular expression: {error}. Write a simpler one, or a text.") from None
 
@@ -106,10 +112,10 @@ def _lines(folder: Folder, place: str, query: Query, needed: str, patience: Pati
         text = read_text(folder.read(place, tuple(place.split("/"))), place).text
     except ToolError:
         return  # binary, too large, or gone since
-    if needed not in text:
+    if needed not in (text.lower() if query.folds else text):
         return
     for number, line in enumerate(lines_of(text), 1):
-        if needed in line and (not query.regex or search(query.text, line, patience)):
+        if needed in (line.lower() if query.folds else line) and (not query.regex or search(query.text, line, patience)):
             yield Found(place, number, line)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mmos.config.tools_schema import Access, CommandAccess, FileAccess, PageAccess
+from mmos.errors import UsageError
 from mmos.prompting.templates import Templates
 from mmos.toolbox import Tool
 
@@ -38,6 +40,12 @@ def finding_tools(ground: Ground, templates: Templates) -> list[Tool]:
 
 def ready_tools(name: str, access: Access | None, ground: Ground, templates: Templates) -> list[Tool]:
     """The tools of one word: `files`, `shell` or `web`, with the usual settings where it has none."""
+    return [replace(tool, group=name) for tool in _tools(name, access, ground, templates)]
+
+
+def _tools(name: str, access: Access | None, ground: Ground, templates: Templates) -> list[Tool]:
+    if name in ("files", "shell") and os.open not in os.supports_dir_fd:
+        raise UsageError(f"The tool {name} needs a system with the file functions of POSIX.", next_step="Use it on Linux or macOS.")
     if name == "files":
         from mmos.tools.ready.files import file_tools
         from mmos.tools.ready.folder import Folder
