@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -75,6 +76,10 @@ async def pages() -> AsyncIterator[TestServer]:
             return web.Response(status=302, headers={"Location": "/round"})
         if what == "near":
             return web.Response(status=301, headers={"Location": "plain"}, body=b"x")
+        if what == "packed":
+            return web.Response(
+                body=zlib.compress(b"x" * MOST_BYTES), headers={"Content-Type": "text/plain", "Content-Encoding": "deflate"}
+            )
         if what == "image":
             return web.Response(body=b"\x89PNG", content_type="image/png")
         if what == "large":
@@ -118,6 +123,8 @@ async def test_a_redirect_is_checked_again_and_no_cookie_is_sent(pages: TestServ
 async def test_what_is_no_text_or_too_long_is_told(pages: TestServer) -> None:
     with pytest.raises(ToolError, match="no text"):
         await fetched(pages, "image")
+    with pytest.raises(ToolError, match="compressed"):
+        await fetched(pages, "packed")
     assert (await fetched(pages, "large")).endswith("[The page is longer. The rest was not fetched.]")
     assert "caf" in await fetched(pages, "odd")
 

@@ -182,7 +182,18 @@ def _names(options: Options, incomplete: str) -> Offers:  # noqa: ARG001
     return [(name, str(about.get("model", ""))) for name, about in _cast(_configured(options)).items()]
 
 
-   
+def _defaults(options: Options, incomplete: str) -> Offers:
+    """Offer who can answer by default."""
+    return [("single", ""), ("intelligent", ""), *_patterns(options, incomplete), ("none", "")]
+
+
+def _tools(options: Options, incomplete: str) -> Offers:  # noqa: ARG001
+    """Offer the tools that are ready, and the user's functions."""
+    from mmos.config.tools_schema import READY
+
+    named = _configured(options).get("tools")
+    functions = [text.partition(":")[2] for text in named if isinstance(text, str) and ":" in text] if isinstance(named, list) else []
+    return [(name, "") for name in [*READY, *functions]]
 
 
 def _topics(options: Options, incomplete: str) -> Offers:  # noqa: ARG001

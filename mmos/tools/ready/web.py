@@ -26,6 +26,7 @@ from mmos.tools.ready.page import text_of
 MOST_BYTES = 2 << 20
 MOST_REDIRECTS = 5
 BLOCK = 1 << 16
+_HEADERS = {"User-Agent": "mmos", "Accept": "text/*, */*;q=0.5", "Accept-Encoding": "identity"}
 _MOVED = frozenset({301, 302, 303, 307, 308})
 _TEXTS = (
     "text/",
@@ -99,12 +100,11 @@ class Pages:
 
     async def _fetched(self, url: str) -> Page:
         connector = aiohttp.TCPConnector(resolver=_Resolver(self.allowed), use_dns_cache=False)
-        async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False) as session:
+        session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), headers=_HEADERS, auto_decompress=False)
+        async with session:
             for _ in range(MOST_REDIRECTS + 1):
                 self.allowed.check(url)
-                async with session.get(
-                    url, allow_redirects=False, headers={"User-Agent": "mmos", "Accept": "text/*, */*;q=0.5"}
-                ) as response:
+                async with session.get(url, allow_redirects=False) as response:
                     if response.status not in _MOVED or not response.headers.get("Location"):
                         return await _page(url, response)
                     url = urljoin(url, response.headers["Location"])
@@ -113,6 +113,8 @@ class Pages:
 
 async def _page(url: str, response: aiohttp.ClientResponse) -> Page:
     kind = response.content_type
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise ToolError("The host sent a compressed page, which it was not asked for. It is not read: a small one can be huge inside.")
     if not kind.startswith(_TEXTS) and not kind.endswith(("+json", "+xml")):
         raise ToolError(f"The page is no text ({shown(kind)}).")
     data = bytearray()
