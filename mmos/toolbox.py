@@ -128,7 +128,7 @@ def parameters_of(properties: Mapping[str, Any], required: Sequence[str] = ()) -
 
 # ---------------------------------------------------------------- tools from typed functions
 
-_OPTIONS = ("name", "description", "after_crash", "timeout", "repeatable", "approval")
+_OPTIONS = ("name", "description", "after_crash", "timeout", "repeatable", "approval", "preview")
 
 
 @overload
@@ -142,6 +142,7 @@ def tool(
     timeout: float | None = ...,
     repeatable: bool = ...,
     approval: bool = ...,
+    preview: Callable[[Mapping[str, Any]], Any] | None = ...,
 ) -> Callable[[Function], Function]: ...
 def tool(function: Any = None, /, **options: Any) -> Any:
     """Make a tool of a typed function, sync or async. The function itself does not change. A sync function runs on a thread.
@@ -157,6 +158,8 @@ def tool(function: Any = None, /, **options: Any) -> Any:
         timeout: Seconds. MMOS stops a call that takes longer, and the call counts as failed. Default: no timeout.
         repeatable: True for a tool such as a clock or a status: the same call with the same arguments is no loop.
         approval: True for a tool that must not act before the user allows the call. The user reads who calls it with which arguments.
+        preview: A function that gets the arguments and returns what the user reads in their place before an approval, such as the lines
+            that would change. Default: the arguments.
 
     Example::
 

@@ -65,7 +65,7 @@ async def test_a_model_looks_changes_and_runs_with_the_user_s_word(root: Path) -
         answer = await on.app.run("Improve it.", watch=Watch(answerer=user))
         heard = on.heard("arbiter")[1:]
     assert answer.text == "Done."
-    assert heard[:4] == ["a.py (6 bytes)", "a.py:1: x = 1", "x = 1", "a.py is written. It has 1 lines now."]
+    assert heard[:4] == ["a.py (6 bytes)", "a.py:1: x = 1", "x = 1", "a.py is written. It has 1 line now."]
     assert "the user refused it" in heard[4]
     assert heard[5] == "Exit code: 0\nx = 2"
     assert "no shell" in heard[6]
@@ -279,3 +279,18 @@ async def test_in_a_rehearsal_a_model_works_with_real_files(tmp_path: Path) -> N
     (tmp_path / "main.c").write_text("int main() { return 0; }\n")
     done = await finish(await start(tmp_path, "run", "--rehearse", "--tool", "files", "Read the file main.c with read_file."))
     assert (done.code, done.out) == (0, "read_file says:\nint main() { return 0; } (rehearsed)\n")
+
+
+async def test_a_function_of_the_user_may_have_a_preview() -> None:
+    async def preview(arguments: Mapping[str, Any]) -> str:
+        return f"  sends the letter to {arguments['to'].title()}"
+
+    @mmos.tool(approval=True, preview=preview)
+    def send(to: str) -> str:
+        return f"sent to {to}"
+
+    user = User("yes")
+    async with stage({"arbiter": [Call("send", {"to": "ann"}), "Done."]}, tools=[send]) as on:
+        await on.app.run("Go.", watch=Watch(answerer=user))
+        assert on.heard("arbiter")[1] == "sent to ann"
+    assert user.asked[0].startswith("May arbiter call send?\n  sends the letter to Ann\n")

@@ -233,7 +233,7 @@ async def test_a_character_that_the_file_cannot_hold_is_told(root: Path) -> None
 
 
 async def test_a_new_file_gets_its_folders_and_leaves_nothing_else_behind(root: Path) -> None:
-    assert await call(root, "write_file", path="new/deep/x.txt", text="1\n") == "new/deep/x.txt is written. It has 1 lines now."
+    assert await call(root, "write_file", path="new/deep/x.txt", text="1\n") == "new/deep/x.txt is written. It has 1 line now."
     assert [path.name for path in (root / "new" / "deep").iterdir()] == ["x.txt"]
     with pytest.raises(ToolError):
         await call(root, "write_file", path="new/large", text="x" * (MOST_BYTES + 1))

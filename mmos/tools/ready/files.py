@@ -12,6 +12,7 @@ from mmos.config.tools_schema import FileAccess
 from mmos.config.wording import shown
 from mmos.context import Context
 from mmos.errors import ToolError
+from mmos.plurals import counted
 from mmos.prompting.templates import Templates
 from mmos.rewriting.text import Text
 from mmos.threads import on_thread
@@ -184,7 +185,7 @@ def _write(templates: Templates, folder: Folder, change: Change, arguments: Mapp
         old = _old(folder, path)
         new = _made(change, old, arguments)
         folder.write(path, bytes_of(old, new))
-    return templates.fill("file_written", path=shown(path), lines=str(len(lines_of(new))))
+    return templates.fill("file_written", path=shown(path), lines=counted(len(lines_of(new)), "line"))
 
 
 def _check(templates: Templates, folder: Folder, change: Change, arguments: Mapping[str, Any]) -> str:
@@ -193,7 +194,7 @@ def _check(templates: Templates, folder: Folder, change: Change, arguments: Mapp
     old = _old(folder, path)
     if old is None or not change.is_made(old.text, arguments):
         raise ToolError(templates.fill("file_unwritten", path=shown(path)))
-    return templates.fill("file_written", path=shown(path), lines=str(len(lines_of(old.text))))
+    return templates.fill("file_written", path=shown(path), lines=counted(len(lines_of(old.text)), "line"))
 
 
 def _whole(old: str | None, arguments: Mapping[str, Any]) -> str:
