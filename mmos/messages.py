@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar
 
 import orjson
 
@@ -81,7 +81,8 @@ class Message:
             object.__setattr__(self, "_forms", forms)
         if name not in forms:
             forms[name] = make(self)
-        return cast(Form, forms[name])
+        form: Form = forms[name]
+        return form
 
     def _wire_form(self) -> dict[str, Any]:
         # A turn with text and calls loses its calls in many templates (`if .Content … else if .ToolCalls`),

@@ -114,8 +114,9 @@ class RunOptions:
     says so. `{}` names none."""
 
     def __post_init__(self) -> None:
-        for spec in fields(self):
-            object.__setattr__(self, spec.name, valid(spec.name, getattr(self, spec.name)))
+        for name, value in [*vars(self).items()]:
+            if value is not None:
+                object.__setattr__(self, name, valid(name, value))
         if self.tools and not self.folder:
             object.__setattr__(self, "folder", str(Path.cwd()))  # a resumed run goes on in the same folder
         for name in ("system", "role_only", "model", "consult"):
@@ -154,7 +155,7 @@ class RunOptions:
 
     def as_facts(self) -> dict[str, Any]:
         """Only the options that are set."""
-        return {spec.name: value for spec in fields(self) if (value := getattr(self, spec.name)) not in (None, "")}
+        return {name: value for name, value in vars(self).items() if value is not None and value != ""}
 
     @classmethod
     def of_facts(cls, facts: Mapping[str, Any]) -> RunOptions:

@@ -21,6 +21,8 @@ _NOTES = frozenset(
      "nullable", "deprecated", "readOnly", "writeOnly", "required", "additionalProperties")
 )  # fmt: skip
 """Keywords that do not limit the value, or that another keyword handles."""
+_OF_TEXT = frozenset(("type", "description", "title", "default", "examples"))
+"""Each text fits a schema for texts that has only these keywords."""
 
 
 class Fit:
@@ -37,6 +39,8 @@ class Fit:
             return schema
         if depth > DEEPEST or not isinstance(schema, Mapping):
             self.unsure = True
+            return True
+        if type(value) is str and schema.get("type") == "string" and schema.keys() <= _OF_TEXT:  # like most arguments
             return True
         if "$ref" in schema:
             schema = resolved(schema, self.root)

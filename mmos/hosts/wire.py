@@ -45,6 +45,7 @@ class Wire:
         self.url = self.access.shown
         self._speech = speech
         self._paths: dict[str, URL] = {}
+        self._sites: dict[str, faults.Site] = {}
         self._session: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None
         """Makes a new connection for each request."""
@@ -54,6 +55,10 @@ class Wire:
         return f"Wire({self.name!r}, {self.url!r})"  # without headers, because they contain secrets
 
     def site(self, model: str = "") -> faults.Site:
+        """The host and a model, for errors."""
+        return self._sites.get(model) or self._sites.setdefault(model, self._site(model))
+
+    def _site(self, model: str) -> faults.Site:
         return faults.Site(self.name, self.url, model, self._speech, self.access.veil, self.access.keys)
 
     async def request(

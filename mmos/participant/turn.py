@@ -123,7 +123,7 @@ class Turn:
     async def _take(self) -> None:
         """Ask the model and record the reply. If the model has no tools, its later turns use the schema channel."""
         channel = await self._channel() if self.member.box else "tools"
-        sight = await self.eyes.look(self.member, self.scope.exchange)
+        sight = await self.eyes.look(self.member, self.composer.lane)
         try:
             await self._ask(channel, sight)
         except LacksTools:
@@ -200,7 +200,7 @@ class Turn:
     def _run_ask(self, recorder: LiveRecorder, shorter: Shorter, proof: Proof | None) -> RunAsk:
         scope, role = self.scope, self.role
         request = request_of(
-            recorder.event, recorder.frame, scope.exchange, doubled=recorder.plan.doubled, guarded=not scope.limits.repetition
+            recorder.event, recorder.frame, self.composer.lane, doubled=recorder.plan.doubled, guarded=not scope.limits.repetition
         )
         return RunAsk(
             request, role.servers, f"{scope.thread}/{role.name}", observer=recorder, group=scope.run, shorter=shorter,
@@ -209,7 +209,7 @@ class Turn:
 
     def _read(self, recorder: LiveRecorder, reply: Reply) -> Reading:
         if reply.done_reason != REPETITION:
-            return recorder.channel.read(reply, Seen(self.scope.exchange.all_messages()))
+            return recorder.channel.read(reply, Seen(self.composer.lane.all_messages()))
         return Reading(reply.message, Unclear("repeated_text"))
 
     def _repeating(self) -> LimitReached:

@@ -53,9 +53,10 @@ class Consultation:
     def message(self, context: Context, role: str, query: str, background: str, memory: str) -> Message:
         """What was said before, if the role is told that, then the user's task word for word, then the brief. All are data, whatever they contain."""
         facts = f"\n\n{self.templates.fill('background', facts=background)}" if background else ""
-        brief = self.templates.fill("brief", task=context.told.content, asker=context.scope.role, query=query, context=facts)
+        task = context.told
+        brief = self.templates.fill("brief", task=task.content, asker=context.scope.role, query=query, context=facts)
         told = self.remembering.told(context, role, self.templates, memory)
-        return Message("user", "\n\n".join(filter(None, (told, brief))), files=context.told.files)
+        return Message("user", "\n\n".join(filter(None, (told, brief))), files=task.files)
 
     def response(self, context: Context, role: str, answer: Answer) -> str:
         """The text of the answer. A text longer than `limits.answer_chars` becomes a digest with a reference. The user gets the whole text in its place."""
