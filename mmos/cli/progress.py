@@ -188,6 +188,15 @@ class RunDisplay:
         if self._open:
             self._write("\n")
 
+    def announce(self, line: str, *, on_stdout: bool) -> None:
+        """Print a line of a pipeline, which belongs to what the command prints."""
+        if not on_stdout:
+            self._print(line)
+            return
+        if self._open:
+            self._write("\n")
+        self._write(f"{harmless(line)}\n")
+
     def note(self, line: str) -> None:
         if not self.progress:
             return

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,6 +27,7 @@ from mmos.cli.options import (
 )
 from mmos.cli.output import print_json
 from mmos.cli.pattern_options import pattern_of, pattern_options, strategy_of
+from mmos.cli.pipeline_lines import PipelineLines
 from mmos.cli.task import STDIN, gather
 from mmos.cli.text import harmless
 from mmos.plurals import counted
@@ -33,6 +35,7 @@ from mmos.plurals import counted
 if TYPE_CHECKING:
     from mmos.app import Answer, App, RunOptions
     from mmos.cli.progress import RunDisplay
+    from mmos.event import Event
     from mmos.events import Reason
     from mmos.messages import File
 
@@ -200,6 +203,10 @@ class Show:
     extract: bool = False
     """Print only the first code block of the answer."""
 
+    def announces(self, options: Options, run_options: RunOptions) -> bool:
+        """Whether the lines of a pipeline may stand before the answer on stdout."""
+        return not (options.json or self.extract or run_options.schema is not None)
+
     def display(self, options: Options, *, whole: bool) -> RunDisplay:
         """`whole`: nothing can be printed before the answer is complete."""
         from mmos.cli.progress import Heartbeat, RunDisplay
@@ -226,9 +233,15 @@ async def run_and_print(
         stream = app.stream_resumed(task, options=run_options, watch=watch, as_it_was=as_it_was)
     else:
         stream = app.stream(task.text, thread=task.thread, files=task.files, options=run_options, watch=watch)
+    pipeline = PipelineLines.of(app.config, partial(display.announce, on_stdout=show.announces(options, run_options)))
+
+    def hear(event: Event) -> None:
+        pipeline.on_event(event)
+        display.on_event(event)
+
     with redirect_stdout(sys.stderr):  # tools may print: that must not mix with the answer on stdout
         async with display.alive():
-            answer = await stream.to_end(display.on_event)
+            answer = await stream.to_end(hear)
     return _print(options, display, answer, extract=show.extract)
 
 

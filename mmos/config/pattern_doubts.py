@@ -38,6 +38,7 @@ def _idle(pattern: Pattern) -> Iterator[tuple[str, str]]:
         ("voting", is_counted, "votes are counted in the pattern voting, and in an ensemble with aggregate: vote"),
         ("samples", shape == "ensemble" and pattern.aggregate == "best_of_n", "it is for an ensemble with aggregate: best_of_n"),
         ("max_steps", shape == "sequential", "only a sequence has steps"),
+        ("announce", shape == "sequential", "only a sequence has steps"),
         ("validate_", shape == "sequential", "only the steps of a sequence are checked"),
         ("quality_threshold", pattern.validate_, "without validate: true, nothing is scored"),
         ("deadline", shape not in ("sequential", "specialized"), "only members that work side by side can be late"),

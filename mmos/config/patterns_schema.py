@@ -140,6 +140,11 @@ class Pattern(Section):
     quality_threshold: Portion | None = Field(
         default=None, description="The score that a step needs with validate. Default: that of defaults."
     )
+    announce: Flag = Field(
+        default=False,
+        description="Whether a run that the pattern answers begins each step with a line on stdout: [INFO] Pipeline Step 1/3: Using model 'NAME'... "
+        "The lists of backends in files of Camus have it.",
+    )
     advise: Flag = Field(
         default=False, description="Whether the members only advise the model that acts. It keeps its tools and reads their advice once."
     )

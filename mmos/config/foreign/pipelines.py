@@ -74,6 +74,8 @@ class Pipelines:
         self._steps(key, steps.entries())
         if isinstance(part.value, dict):
             self._values(key, shape, part)
+        else:  # the original form says on stdout what it does
+            self.draft.put(("patterns", key, "announce"), True, part)
 
     def _shape_of(self, part: Part) -> str:
         """A pipeline with votes or weights and no strategy is an ensemble."""
