@@ -88,6 +88,8 @@ class Recalled(Participants):
         if self.asks:
             raise AskedError(question)
         opened = [one for one in self.state.opened.values() if (one.call, one.parent, one.role) == (call, scope.lane, question.name)]
+        if question.named:
+            opened = [one for one in opened if one.key.partition("~")[0] == question.key]
         lane = self.state.lane(opened[-1].lane) if opened else None
         if lane is not None and lane.status == "answered":
             return replace(answer_of(lane.last, question.shape), lane=opened[-1].lane)
