@@ -7,7 +7,8 @@ import pytest
 from mmos import RunOptions
 from mmos.errors import UsageError
 from mmos.messages import File
-from mmos.testing import Call, Fail, stage
+from mmos.rehearsal.pieces import Say, Stall
+from mmos.testing import Call, Fail, stage, until
 
 WRONG, RIGHT = "def add(a, b): return a - b", "def add(a, b): return a + b"
 SEQUENCE = {"pattern": "sequential", "models": [{"role": "coding", "task": "generate"}, {"role": "analysis", "task": "validate"}]}
@@ -107,9 +108,10 @@ async def test_the_member_that_fits_answers_and_the_next_one_when_it_fails():
 async def test_the_arbiter_uses_a_pattern_as_a_tool():
     use = Call("run_pattern", {"pattern": "fix", "task": "Write add."})
     roles = {"arbiter": [use, "Done: a + b."], "coding": [WRONG], "analysis": [RIGHT]}
+    heard: list[str] = []
     async with stage(roles, orchestration={"patterns": {"fix": SEQUENCE}}) as on:
-        answer = await on.app.run("I need add.")
-        assert answer.text == "Done: a + b."
+        answer = await on.app.run("I need add.", on_token=heard.append)
+        assert "".join(heard) == answer.text == "Done: a + b."
         assert answer.document()["tools"] == [{"name": "run_pattern", "calls": 1, "failed": 0}]
         assert "return a + b" in on.heard("arbiter")[1]
         assert "I need add." in on.heard("coding")[0]
@@ -158,3 +160,64 @@ async def test_a_pattern_takes_no_part_in_itself():
         assert answer.text == "Done."
         assert "cannot take part in itself" in on.heard("coding")[1]
         assert len(answer.document()["patterns"]) == 1
+
+
+# ---------------------------------------------------------------- gone, slow, and who hears what
+
+
+async def test_a_member_that_hangs_is_late_when_the_deadline_passes_and_nobody_waits_for_it():
+    pattern = {"pattern": "parallel", "models": ["one", "two"], "deadline": 0.3}
+    async with stage({"arbiter": [], "one": ["Here."], "two": [[Say("So "), Stall()]]}) as on:
+        answer = await on.app.run("Look.", options=RunOptions(pattern=pattern))
+        (document,) = answer.document()["patterns"]
+        assert (answer.status, answer.text) == ("answered", "Here.")
+        assert [(one["name"], one["status"]) for one in document["members"]] == [("one", "answered"), ("two", "late")]
+        assert "two gave the pattern parallel no answer. it was not waited for" in " ".join(answer.view.warnings)
+        await until(lambda: all(entry.status for entry in on.host.requests.to("/api/chat")))
+
+
+async def test_with_too_few_answers_the_pattern_fails_and_says_who_failed():
+    pattern = {"pattern": "parallel", "models": ["one", {"model": "two", "timeout": 0.2}], "min_members": 2}
+    async with stage({"arbiter": [], "one": ["Here."], "two": [[Say("So "), Stall()]]}) as on:
+        answer = await on.app.run("Look.", options=RunOptions(pattern=pattern))
+        (document,) = answer.document()["patterns"]
+        assert (answer.status, document["status"]) == ("failed", "failed")
+        assert [(one["name"], one["status"]) for one in document["members"]] == [("one", "answered"), ("two", "late")]
+        assert "1 of its members answered" in answer.document()["reason"]["message"]
+
+
+async def test_the_result_is_heard_while_it_is_written_and_else_at_the_end():
+    heard: list[str] = []
+    pattern = {"pattern": "sequential", "models": ["one", "two"], "validate": True}
+    async with stage({"arbiter": [], "one": ["First."], "two": ["Second."]}) as on:
+        answer = await on.app.run("Count.", options=RunOptions(pattern=pattern), on_token=heard.append)
+        assert "".join(heard) == answer.text == "Second."
+
+
+async def test_the_next_turn_of_a_conversation_knows_what_was_said():
+    pattern = {"pattern": "sequential", "models": ["one"]}
+    async with stage({"arbiter": [], "one": ["Rome.", "Two million."]}) as on:
+        await on.app.run("Name a town.", thread="t", options=RunOptions(pattern=pattern))
+        answer = await on.app.run("How many live there?", thread="t", options=RunOptions(pattern=pattern))
+        assert answer.text == "Two million."
+        assert "Rome." in on.heard("one")[1]
+
+
+async def test_an_answer_of_a_pattern_fits_the_schema_of_the_run():
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    pattern = {"pattern": "sequential", "models": ["one", "two"]}
+    async with stage({"arbiter": [], "one": ["Four."], "two": ["It is 4.", '{"n": 4}']}) as on:
+        answer = await on.app.run("2 + 2?", options=RunOptions(pattern=pattern, schema=schema))
+        assert (answer.status, answer.data) == ("answered", {"n": 4})
+
+
+async def test_a_key_of_models_is_a_member_with_what_the_file_says_of_it():
+    keys = {
+        "models": {"quick": {"model": "one", "max_tokens": 50, "context_window": 2048}},
+        "patterns": {"p": {"pattern": "sequential", "models": [{"model": "quick", "name": "writer", "max_tokens": 99}]}},
+    }
+    async with stage({"arbiter": [], "one": ["Here."]}, orchestration=keys) as on:
+        answer = await on.app.run("Look.", options=RunOptions(pattern="p"))
+        assert answer.document()["patterns"][0]["members"][0]["name"] == "writer"
+        options = on.sent("one")[0]["options"]
+        assert (options["num_predict"], options["num_ctx"], options["temperature"]) == (99, 2048, 0.7)

@@ -28,14 +28,17 @@ def form_of(plan: Plan) -> Form:
     return made()
 
 
-async def carry(context: Context, plan: Plan, message: Message, form: Form | None = None) -> Outcome:
-    """Work on a task as the plan says, or in another form. Raises `ToolError` when too few members answer."""
+async def carry(context: Context, plan: Plan, message: Message, form: Form | None = None, *, aloud: bool = True) -> Outcome:
+    """Work on a task as the plan says, or in another form. Raises `ToolError` when too few members answer.
+
+    `aloud`: whether the user may hear the result while it is written, because it is the answer of this lane.
+    """
     scope, pattern = context.scope, id_of(context)
     if plan.name in _around(scope):
         raise ToolError(plan.templates.fill("pattern_in_itself", name=plan.name))
     if pattern not in scope.view.patterns.by_id:
         scope.record(begun(context, plan, pattern))
-    work = Work(context, plan, message, pattern)
+    work = Work(context, plan, message, pattern, aloud)
     start = scope.clock()
     try:
         outcome = await (form or form_of(plan)).run(work)

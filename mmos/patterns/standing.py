@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -19,12 +20,34 @@ from mmos.patterns.work import Outcome
 from mmos.prompting.budget import estimate
 from mmos.prompting.digest import digest
 from mmos.retelling import history_for
+from mmos.scope import Hint, Scope
 from mmos.views.patterns import PATTERN
 
 CHAINED = ("sequential", "specialized")
 """Forms whose result is the advice. Of the others, each member gives advice of its own."""
 SHARE = 0.5
 """The part of a window that what was said before may take."""
+
+
+@dataclass
+class Spoken:
+    """What the user has heard of the result while it was written."""
+
+    listener: Callable[[Hint], None] | None
+    text: str = ""
+
+    def __call__(self, hint: Hint) -> None:
+        self.text = "" if hint.kind == "restart" else self.text + (hint.text if hint.kind == "token" else "")
+        if self.listener is not None:
+            self.listener(hint)
+
+    def end(self, scope: Scope, text: str) -> None:
+        """Let the user hear the result, if it is another text than what was heard."""
+        if self.text.strip() == text.strip():
+            return
+        if self.text:
+            scope.hint("restart")
+        scope.hint("token", text)
 
 
 class Plans(Protocol):
@@ -48,16 +71,19 @@ class Standing:
         exchange = self._with_acting_model(exchange, name)
         if scope.exchange.last.role != "user" or scope.lane in scope.view.patterns.advice:
             return await go_on(exchange)  # it goes on after a crash, or answers again
-        plan, context = self.plans.plan(name), Context(scope, exchange.room, PATTERN)
+        spoken = Spoken(scope.listener)
+        plan, context = self.plans.plan(name), Context(scope.bind(listener=spoken), exchange.room, PATTERN)
         advises = plan.advise or bool(exchange.member.box)
         plan = advising(plan) if advises else plan
         try:
-            outcome = await carry(context, plan, self._told(exchange, plan), Gathering() if advises and plan.shape not in CHAINED else None)
+            form = Gathering() if advises and plan.shape not in CHAINED else None
+            outcome = await carry(context, plan, self._told(exchange, plan), form, aloud=not advises)
         except Halt:
             raise context.halts[0] from None
         if advises:
             scope.record(PatternAdvised(scope.lane, self._advice(exchange, plan, outcome), role.name, id_of(context)))
         else:
+            spoken.end(scope, outcome.text)
             scope.record(PatternAnswered(scope.lane, Message("assistant", outcome.text), role.name, id_of(context)))
         return await go_on(exchange)
 

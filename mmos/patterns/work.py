@@ -87,6 +87,8 @@ class Work:
     """The task, with its files."""
     id: str
     """The id of the pattern in the run."""
+    aloud: bool = True
+    """Whether the result is the answer of this lane, so the user may hear it while it is written."""
     _late: set[asyncio.Task[Any] | None] = field(default_factory=set, init=False, repr=False, compare=False)
     """The work that the deadline of the pattern has cut off."""
 
@@ -167,7 +169,7 @@ class Work:
         message = Message("user", text, files=self.message.files if files else ())
         shape = None if answer is None else Shape.of(answer)
         tools = () if self.plan.advise else None
-        return await self.context.put(Question(who, message, key, memory="none", tools=tools, shape=shape, aloud=aloud))
+        return await self.context.put(Question(who, message, key, memory="none", tools=tools, shape=shape, aloud=aloud and self.aloud))
 
     def _ended(self, contribution: Contribution, task: str) -> Contribution:
         """Record the end of a member's answer, once."""
