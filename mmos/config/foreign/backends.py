@@ -53,7 +53,7 @@ class Backends:
     def find(self, part: Part) -> Backend | None:
         """The backend that is named here. If there is none, that is a problem of the file."""
         name = part.text()
-        if name and name not in self.by_name:
+        if name and self.by_name and name not in self.by_name:
             part.wrong(f"the name of a backend: {listed(self.by_name)}", perhaps(name, self.by_name))
         elif not name and not part:
             part.complain("the name of the backend is missing")

@@ -88,6 +88,10 @@ def _rule(part: Part, draft: Draft, pipelines: Pipelines) -> None:
         known = ", ".join(TASK_CLASSES)
         part["task"].note(f"'{part['task'].text()}' is no class of tasks that MMOS knows, so the rule is left out. Known: {known}")
         return
+    backends = part.first("preferred_backends", "preferred_backend", "backends", "backend")
+    if not (part["pipeline"] or part["strategy"] or backends.entries()):
+        part.note("the rule names no pipeline, no strategy and no backend, so it is left out")
+        return
     place: Place = ("routing", "rules", len(draft.data.get("routing", {}).get("rules", [])))
     draft.put((*place, "condition"), f"task.type == '{name}'", part["task"])
     draft.origins["orchestration", *place] = part.place
@@ -96,7 +100,7 @@ def _rule(part: Part, draft: Draft, pipelines: Pipelines) -> None:
     elif part["strategy"]:
         _strategy(part["strategy"], draft, place, pipelines)
     else:
-        _backends(part.first("preferred_backends", "preferred_backend", "backends", "backend"), draft, place, pipelines)
+        _backends(backends, draft, place, pipelines)
 
 
 def _pipeline(part: Part, draft: Draft, place: Place, pipelines: Pipelines) -> None:

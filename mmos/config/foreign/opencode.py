@@ -40,7 +40,10 @@ def translated(file: Document) -> Document:
     reading.models()
     reading.gpu()
     for name, pattern in reading.root["multi_model_patterns"].named():
-        reading.pattern(name, pattern)
+        if isinstance(pattern.value, dict):
+            reading.pattern(name, pattern)
+        else:
+            pattern.note("this is no pattern, so it does nothing")
     reading.arbiter()
     reading.this_machine()
     return draft.document()
@@ -129,10 +132,12 @@ class Reading:
         self.draft.put((*place, "pattern"), shape, part["pattern"])
         self.draft.origins["orchestration", *place] = part.place
         self.draft.put((*place, "models"), [], part["models"] or part)
+        if not part["models"].entries():
+            part.complain("the pattern has no models; name at least one")
         for entry in part["models"].entries():
             self._member(key, entry)
         self._values(place, shape, part)
-        weights(part["weights"], key, "models")
+        weights(part["weights"], key, "model")
         if part["rag"] and part["rag"]["enabled"].value is not False:
             part["rag"].note(f"{NO_LIBRARY}{_library(part['rag'])}")
 

@@ -6,6 +6,7 @@ from mmos.config.capabilities import CAPABILITIES
 from mmos.config.capabilities import spelled as capability
 from mmos.config.foreign.draft import Part
 from mmos.config.wording import Place
+from mmos.plurals import counted
 
 
 def capabilities(part: Part, place: Place) -> None:
@@ -21,10 +22,11 @@ def capabilities(part: Part, place: Place) -> None:
 
 
 def weights(part: Part, pattern: str, members: str) -> None:
-    """A list with a weight for each member. `members`: what the tool calls them."""
+    """A list with a weight for each member. `members`: what the tool calls one."""
     count = len(part.draft.data["patterns"][pattern]["models"])
-    if part and len(part.entries()) != count:
-        part.complain(f"found {len(part.entries())} weights for {count} {members}, allowed: one weight for each")
+    if part and count and len(part.entries()) != count:
+        part.complain(f"found {counted(len(part.entries()), 'weight')} for {counted(count, members)}, allowed: one weight for each")
+    if len(part.entries()) != count:
         return
     for index, weight in enumerate(part.entries()):
         weight.copy(("patterns", pattern, "models", index), "weight")

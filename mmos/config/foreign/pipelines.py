@@ -69,8 +69,8 @@ class Pipelines:
         if is_off and not is_usual:
             self.draft.put(("patterns", key, "enabled"), False, part, OFF)
             part.note(f"{OFF}; MMOS refuses it")
-        if not steps:
-            part.complain("'steps' or 'backends' is missing; it is required here")
+        if not steps or not steps.entries():
+            part.complain("the pipeline has no backend; name at least one")
         self._steps(key, steps.entries())
         if isinstance(part.value, dict):
             self._values(key, shape, part)
@@ -140,7 +140,7 @@ class Pipelines:
     def _weights(self, key: str, part: Part) -> None:
         """A list of weights in the order of the backends, or weights by backend."""
         if not isinstance(part.value, dict):
-            weights(part, key, "backends")
+            weights(part, key, "backend")
             return
         names = [member.get("name", member["model"]) for member in self.draft.data["patterns"][key]["models"]]
         for name, weight in part.named():
