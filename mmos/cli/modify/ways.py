@@ -70,28 +70,19 @@ def _answering(strategy: str, asked: Asked) -> Way:
 
 
 def _way(name: str, asked: Asked, config: Config) -> Way:
-    """A pipeline as it is, or its members in another form."""
-    if not (asked.shape or asked.max_steps or asked.validate):
-        return Way(name, RunOptions(pattern=name, timeout=asked.timeout))
-    keys = dict(_keys(name, config))
+    """A pipeline, with what the command line changes of it. Without a name: the models of all roles in a form."""
+    keys: dict[str, Any] = {"name": name} if name else {}
     if asked.shape:
-        keys |= {"pattern": asked.shape}
+        keys["pattern"] = asked.shape
     if asked.max_steps:
         keys["max_steps"] = asked.max_steps
-    if asked.validate and keys["pattern"] == "sequential":
+    if asked.validate and (asked.shape or _shape_of(name, config)) == "sequential":
         keys["validate"] = True
-    return Way(name or keys["pattern"], RunOptions(pattern=keys, timeout=asked.timeout))
+    pattern = name if keys.keys() == {"name"} else keys
+    return Way(name or asked.shape, RunOptions(pattern=pattern, timeout=asked.timeout))
 
 
-def _keys(name: str, config: Config) -> Mapping[str, Any]:
-    """The keys of a pattern of the configuration. Without a name: the models of all roles that answer."""
+def _shape_of(name: str, config: Config) -> str:
+    """The form of a pattern. Those that every configuration has are sequences."""
     patterns = config.orchestration.patterns
-    if name in patterns:
-        return patterns[name].model_dump(by_alias=True, exclude_unset=True, exclude={"enabled"})
-    if name:
-        raise UsageError(
-            f"The members of {name!r} are not in the configuration, so their form cannot be changed.",
-            next_step=f"There are: {', '.join(patterns) or 'none'}.",
-        )
-    roles = [role for role in config.roles() if role != "interpreter"]
-    return {"pattern": "ensemble", "models": [{"role": role} for role in roles]}
+    return patterns[name].pattern if name in patterns else "sequential"
