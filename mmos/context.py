@@ -18,6 +18,7 @@ from mmos.errors import LimitReached, MmosError, QuestionOpen, QuestionUnanswere
 from mmos.events import Form, StepFinished
 from mmos.messages import File, Message, ToolCall, clean
 from mmos.names import pattern_named
+from mmos.placement.forecasting import Order
 from mmos.scope import Scope
 from mmos.threads import on_thread
 from mmos.views.run import REFERENCE
@@ -190,6 +191,10 @@ class Room(Protocol):
 
     async def ask(self, scope: Scope, question: Question, *, call: str) -> Answer: ...
     async def ask_user(self, scope: Scope, question: UserQuestion, *, call: str) -> UserAnswer: ...
+    async def order(self, whos: Iterable[str | Participant], joiner: str) -> Order:
+        """When a model should be asked that is asked once more when all of these participants have answered, so that hosts load least."""
+        ...
+
     async def interpret(self, scope: Scope, text: str, *, role: str) -> tuple[ToolCall, ...] | str:
         """The calls of a role's tools that the text means, or the reason why there are none."""
         ...

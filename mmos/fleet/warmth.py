@@ -14,6 +14,7 @@ from mmos.fleet.dispatcher import Dispatcher
 from mmos.fleet.keeping import hour
 from mmos.fleet.seats import find
 from mmos.names import canonical
+from mmos.placement.forecasting import Order, Planning
 from mmos.placement.warming import Expected
 
 PATIENCE = 2.0
@@ -103,6 +104,17 @@ class Warmth:
         calls = [await self._expected(wish, hosts) for wish, hosts in known]
         names = {canonical(wish.model): (wish.model, load_options(wish.options)) for wish, _ in known}
         self._dispatcher.expect(job, calls, names)
+
+    async def order(self, wishes: Sequence[Wish], joiner: str) -> Order:
+        """When a model should be asked that is asked once more when all of these have answered."""
+        await self._count()
+        await self._dispatcher.look()
+        stage = [Planning(canonical(wish.model), wish.servers, window=wish.window) for wish in wishes]
+        calls = self._dispatcher.explainer.forecast([stage], self._dispatcher.now).calls
+        models = {call.model for call in calls}
+        if not any(models.intersection(call.victims) for call in calls):
+            return "any"
+        return "last" if any(call.loads for call in calls if call.model == canonical(joiner)) else "first"
 
     async def _count(self) -> None:
         since, census = self._clock() - CENSUS_SECONDS, self._dispatcher.census

@@ -14,6 +14,7 @@ from mmos.hosts.face import OnToken
 from mmos.messages import ToolCall
 from mmos.names import canonical
 from mmos.participant.cast import Cast, Member
+from mmos.placement.forecasting import Order
 from mmos.scope import Scope
 
 CHAT = "chat"
@@ -47,6 +48,10 @@ class Foresight:
         self._warmth.forget(CHAT)
 
     # ---------------------------------------------------------------- runs
+
+    async def order(self, members: Iterable[Member], joiner: str) -> Order:
+        """When a model should be asked that is asked once more when all of these have answered."""
+        return await self._warmth.order([_wish(member, SURE) for member in members], joiner)
 
     @property
     def looks_ahead(self) -> bool:

@@ -37,6 +37,7 @@ from mmos.participant.questions import Desk
 from mmos.participant.ruled import member_now, must_now
 from mmos.participant.surroundings import Dividing, Judging, Recovery, Rules, Standing
 from mmos.participant.turn import Turn
+from mmos.placement.forecasting import Order
 from mmos.prompting.templates import Templates
 from mmos.scope import Scope
 from mmos.toolbox import Tool, Toolbox, from_function
@@ -189,6 +190,10 @@ class Participants:
             if error.limit not in OWN_LIMITS:
                 raise
             return Answer(inner.exchange.newest_text() or self.templates.fill("no_answer", reason=error.message), complete=False)
+
+    async def order(self, whos: Iterable[str | Participant], joiner: str) -> Order:
+        members = [self._member(Question(who, Message("user", ""), "")) for who in whos]
+        return "any" if self.foresight is None else await self.foresight.order(members, joiner)
 
     async def ask_user(self, scope: Scope, question: UserQuestion, *, call: str) -> UserAnswer:
         return await self.desk.ask(scope, question, call=call)

@@ -10,6 +10,7 @@ from mmos.errors import MmosError, ToolError
 from mmos.messages import Message
 from mmos.pattern_events import PatternBegun, PatternEnded
 from mmos.patterns.plan import Plan
+from mmos.patterns.turns import SHARE, Turns
 from mmos.patterns.work import Form, Outcome, Work
 from mmos.scope import Scope
 
@@ -38,7 +39,7 @@ async def carry(context: Context, plan: Plan, message: Message, form: Form | Non
         raise ToolError(plan.templates.fill("pattern_in_itself", name=plan.name))
     if pattern not in scope.view.patterns.by_id:
         scope.record(begun(context, plan, pattern))
-    work = Work(context, plan, message, pattern, aloud)
+    work = Work(context, plan, message, pattern, aloud, turns_of(context, plan))
     start = scope.clock()
     try:
         outcome = await (form or form_of(plan)).run(work)
@@ -57,6 +58,15 @@ def begun(context: Context, plan: Plan, pattern: str) -> PatternBegun:
     voting = plan.voting if plan.counts_votes else ""
     names, models = tuple(one.name for one in plan.members), tuple(one.model for one in plan.members)
     return PatternBegun(pattern, context.scope.lane, context.call, plan.name, plan.shape, aggregate, voting, names, models, plan.ad_hoc)
+
+
+def turns_of(context: Context, plan: Plan) -> Turns:
+    """The order of members whose models cannot be in memory together."""
+    models = {one.model: one.who for one in plan.members}
+    if len(models) < 2 or not plan.joins:
+        return Turns()
+    joiner = plan.deciding.model
+    return Turns(joiner, plan.deadline and plan.deadline * SHARE, lambda: context.room.order(models.values(), joiner))
 
 
 def id_of(context: Context) -> str:

@@ -60,5 +60,10 @@ class Plan:
         return self.aggregator or self.members[0]
 
     @property
+    def joins(self) -> bool:
+        """Whether a model puts the answers of members together that work side by side."""
+        return self.shape == "parallel" or (self.shape == "ensemble" and not self.counts_votes)
+
+    @property
     def counts_votes(self) -> bool:
         return self.shape == "voting" or (self.shape == "ensemble" and self.aggregate in ("vote", "consensus"))

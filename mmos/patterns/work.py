@@ -13,6 +13,7 @@ from mmos.errors import MmosError
 from mmos.messages import Message
 from mmos.pattern_events import ConflictFound, MemberEnded, MemberStatus, MemberVoted, StepRolledBack
 from mmos.patterns.plan import Contributor, Plan
+from mmos.patterns.turns import Turns
 from mmos.scope import Scope
 from mmos.views.patterns import PatternRun
 
@@ -89,6 +90,8 @@ class Work:
     """The id of the pattern in the run."""
     aloud: bool = True
     """Whether the result is the answer of this lane, so the user may hear it while it is written."""
+    turns: Turns = field(default_factory=Turns, repr=False, compare=False)
+    """Puts the members in the order that loads least."""
     _late: set[asyncio.Task[Any] | None] = field(default_factory=set, init=False, repr=False, compare=False)
     """The work that the deadline of the pattern has cut off."""
 
@@ -136,7 +139,8 @@ class Work:
         if self._is_late():
             return self._failed(key, member, task, begun, "late", NOT_WAITED)
         try:
-            given = await self._given(member, text, key, answer, aloud=aloud, options=options, files=files)
+            async with self.turns.of(member.model):
+                given = await self._given(member, text, key, answer, aloud=aloud, options=options, files=files)
         except MmosError as error:
             if isinstance(error, PASS_ON):
                 raise

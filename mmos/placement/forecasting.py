@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 from mmos.placement.copies import Copy, Host, State
 from mmos.placement.ledger import Ledger
+
+Order: TypeAlias = Literal["first", "last", "any"]
+"""When a model is asked best among several."""
 
 
 @dataclass(frozen=True)

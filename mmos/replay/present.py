@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, NoReturn
 
 from mmos.config.phases import Phases
-from mmos.context import Answer, Question, UserAnswer, UserQuestion
+from mmos.context import Answer, Participant, Question, UserAnswer, UserQuestion
 from mmos.errors import ToolError
 from mmos.executor import Execution, Next
 from mmos.messages import Message, ToolCall
 from mmos.participant.ending import answer_of
 from mmos.participant.loop import Participants
 from mmos.participant.questions import taken
+from mmos.placement.forecasting import Order
 from mmos.recovery.words import advised
 from mmos.replay.state import NotKeptError, RunState
 from mmos.scope import Limits, Scope
@@ -104,6 +105,9 @@ class Recalled(Participants):
             raise NotKeptError("the user gave no answer")
         event = next((event for event in asked if event.text == question.text), asked[-1])
         return taken(event, answers[event.question], self.templates)
+
+    async def order(self, whos: Iterable[str | Participant], joiner: str) -> Order:  # noqa: ARG002
+        return "any"  # nobody is asked, so nothing is loaded
 
     async def interpret(self, scope: Scope, text: str, *, role: str) -> tuple[ToolCall, ...] | str:  # noqa: ARG002
         raise NotKeptError("the interpreter is not asked again")
