@@ -57,7 +57,7 @@ async def test_a_class_of_the_user_works_like_our_forms(tmp_path: Path, monkeypa
     models = {"arbiter": [], "one": ["The earth is flat."], "two": ["It is round."]}
     heard: list[str] = []
     async with stage(models, orchestration=keys) as on:
-        answer = await on.app.run("What is the earth?", options=RunOptions(pattern="debate"), on_token=heard.append)
+        answer = await on.app.run("What is the earth?", options=RunOptions(pattern={"name": "debate"}), on_token=heard.append)
     (document,) = answer.document()["patterns"]
     assert (answer.text, "".join(heard)) == ("It is round.", "It is round.")
     assert (document["pattern"], document["agreement"], document["chosen"]) == ("debating:Debate", 0.5, 1)

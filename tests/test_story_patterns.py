@@ -221,3 +221,16 @@ async def test_a_key_of_models_is_a_member_with_what_the_file_says_of_it():
         assert answer.document()["patterns"][0]["members"][0]["name"] == "writer"
         options = on.sent("one")[0]["options"]
         assert (options["num_predict"], options["num_ctx"], options["temperature"]) == (99, 2048, 0.7)
+
+
+async def test_a_rule_chooses_the_member():
+    pattern = {"pattern": "specialized", "models": [{"role": "coding"}, {"model": "two"}, {"model": "three", "task": "code_generation"}]}
+    rules = [{"condition": "task.complexity > 9", "specialist": "coding"}, {"condition": "task.type == 'code_generation'", "model": "two"}]
+    keys = {"patterns": {"fit": pattern}, "routing": {"rules": rules}}
+    roles = {"arbiter": [], "coding": ["One."], "two": [Fail("x")], "three": ["Three."]}
+    async with stage(roles, orchestration=keys) as on:
+        answer = await on.app.run("Write a Python function that sorts a list.", options=RunOptions(pattern="fit"))
+        (document,) = answer.document()["patterns"]
+        assert answer.text == "Three."
+        assert [(one["name"], one["status"]) for one in document["members"]] == [("two", "failed"), ("three", "answered")]
+        assert document["why"] == "its task is code_generation; two gave no answer"

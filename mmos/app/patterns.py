@@ -24,7 +24,7 @@ from mmos.context import Participant
 from mmos.errors import UsageError
 from mmos.names import pattern_named
 from mmos.participant.cast import Member
-from mmos.patterns.plan import Contributor, Plan
+from mmos.patterns.plan import Contributor, Guide, Plan
 from mmos.patterns.running import run_pattern
 from mmos.patterns.standing import Standing, acting_of
 from mmos.plurals import counted
@@ -77,6 +77,10 @@ class Patterns:
     def _own(self) -> Pattern:
         """The pattern that the run describes: the changes of one that has a name, or a form with its members or those of the roles."""
         keys = {key: value for key, value in self.own.items() if key != NAME}
+        if ":" in str(keys.get("pattern")):
+            raise UsageError(
+                "A class of your own stands in the configuration, not in the options of a run.", next_step="Write it under `patterns:`."
+            )
         if NAME in self.own:
             return described({**self.pattern(self.own[NAME]).model_dump(by_alias=True, exclude_unset=True), **keys})
         return described({"models": models_of_roles(self.roles), **keys})
@@ -113,7 +117,7 @@ class Patterns:
             name, pattern.pattern, members, pattern.aggregate, pattern.aggregation_prompt, self._aggregator(pattern, members), pattern.voting,
             pattern.samples, pattern.min_members, pattern.deadline, pattern.max_steps, pattern.validate_,
             self.config.orchestration.defaults.quality_threshold if threshold is None else threshold, pattern.advise, ad_hoc,
-            pattern.description or "", self._form(pattern.pattern), self.templates,
+            pattern.description or "", self._form(pattern.pattern), self._guide(pattern.pattern), self.templates,
         )  # fmt: skip
 
     def _form(self, shape: str) -> Callable[[], Any] | None:
@@ -123,6 +127,13 @@ class Patterns:
         from mmos.app.forms import form_for  # few patterns have one
 
         return form_for(shape, self.config.folder)
+
+    def _guide(self, shape: str) -> Guide | None:
+        if shape != "specialized":
+            return None
+        from mmos.app import guiding  # the classifier is not needed before
+
+        return guiding.Guide(self.config.orchestration.routing, self.config.orchestration.models)
 
     def _aggregator(self, pattern: Pattern, members: Iterable[Contributor]) -> Contributor | None:
         if pattern.aggregator_model is None:
@@ -184,10 +195,6 @@ def models_of_roles(roles: Mapping[str, ResolvedRole]) -> list[dict[str, Any]]:
 
 def described(keys: Mapping[str, Any]) -> Pattern:
     """The pattern that a run describes. Raises `UsageError` for what no pattern has."""
-    if ":" in str(keys.get("pattern")):
-        raise UsageError(
-            "A class of your own stands in the configuration, not in the options of a run.", next_step="Write it under `patterns:`."
-        )
     try:
         return Pattern.model_validate(dict(keys))
     except ValidationError as error:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mmos.config.patterns_schema import USUAL_AGGREGATION
 from mmos.context import Participant
 from mmos.prompting.templates import Templates
+
+if TYPE_CHECKING:  # most patterns choose nobody
+    from mmos.choice.classifier import Classification
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,17 @@ class Contributor:
     prompt: str = ""
     """What it reads in place of the usual text."""
     weight: float = 1.0
+
+
+class Guide(Protocol):
+    """What a configuration knows of tasks and models, for a pattern that chooses its members."""
+
+    def classify(self, text: str) -> Classification: ...
+    def named(self, text: str, found: Classification) -> tuple[tuple[str, ...], str]:
+        """The roles or models that a rule names for this task, and the rule."""
+        ...
+
+    def capabilities(self, model: str) -> frozenset[str]: ...
 
 
 @dataclass(frozen=True)
@@ -52,6 +66,8 @@ class Plan:
     description: str = ""
     form: Callable[[], Any] | None = field(default=None, repr=False, compare=False)
     """Makes a form that is not one of MMOS."""
+    guide: Guide | None = field(default=None, repr=False, compare=False)
+    """Who knows what tasks are for whom. Only the specialized form asks."""
     templates: Templates = field(default_factory=Templates, repr=False, compare=False)
 
     @property
