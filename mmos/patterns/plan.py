@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mmos.config.patterns_schema import USUAL_AGGREGATION
 from mmos.context import Participant
+from mmos.patterns.insight import Insight, NoInsight
 from mmos.prompting.templates import Templates
 
 if TYPE_CHECKING:  # most patterns choose nobody
@@ -69,6 +70,8 @@ class Plan:
     guide: Guide | None = field(default=None, repr=False, compare=False)
     """Who knows what tasks are for whom. Only the specialized form asks."""
     templates: Templates = field(default_factory=Templates, repr=False, compare=False)
+    insight: Insight = field(default_factory=NoInsight, repr=False, compare=False)
+    """What is known of models, for votes."""
 
     @property
     def deciding(self) -> Contributor:

@@ -234,6 +234,12 @@ class Work:
         if key not in self.record.votes:
             self.scope.record(MemberVoted(self.id, key, vote, score, why))
 
+    def abstain(self, key: str, why: str = "its answer is no vote") -> None:
+        """Say that the answer with this key is no vote."""
+        ended = self.record.members[key]
+        if ended.status == "answered":
+            self.scope.record(replace(ended, status="abstained", why=why))
+
     def roll_back(self, key: str, to: str, why: str) -> None:
         """Say that a step made the result worse, and from which step the sequence goes on."""
         if all(one.key != key for one in self.record.rolled_back):

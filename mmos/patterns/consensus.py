@@ -1,0 +1,49 @@
+"""Has the members read each other's answers and answer again, until they agree or get no closer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mmos.patterns.anonymous import lettered, listed
+from mmos.patterns.counting import Count, counted, decided
+from mmos.patterns.work import Contribution, Outcome, Work
+
+MOST_ROUNDS = 3
+"""The first answers are one round."""
+WHOLE = 0.999
+"""Agreement from which nobody is asked again."""
+
+
+async def agreed(work: Work, given: Sequence[Contribution]) -> Outcome:
+    """The answer that most agree on after at most three rounds. When nobody changes an answer, another round changes nothing."""
+    answers = list(given)
+    count = await counted(work, answers)
+    for number in range(2, MOST_ROUNDS + 1):
+        if count.agreement >= WHOLE:
+            break
+        revised = await _round(work, answers, number)
+        after = await counted(work, revised)
+        is_closer = after.agreement > count.agreement
+        has_changed = _votes(after, revised) != _votes(count, answers)
+        answers, count = revised, after
+        if not is_closer or not has_changed:
+            break
+    return await decided(work, answers, count)
+
+
+async def _round(work: Work, answers: Sequence[Contribution], number: int) -> list[Contribution]:
+    """Each member with the answers of the others. One that fails keeps its answer."""
+    asks = [
+        work.ask(one.member, _words(work, one, answers, number), key=f"{one.member.name}-round-{number}", task="revise") for one in answers
+    ]
+    revised = {one.member.name: one for one in await work.side_by_side(asks, least=0) if one.ok}
+    return [revised.get(one.member.name, one) for one in answers]
+
+
+def _words(work: Work, own: Contribution, answers: Sequence[Contribution], number: int) -> str:
+    others = lettered(work, [one for one in answers if one is not own], f"round-{number}-{own.member.name}")
+    return work.plan.templates.fill("read_others", input=work.task, own=own.text, answers=listed(work, others))
+
+
+def _votes(count: Count, answers: Sequence[Contribution]) -> dict[str, str | None]:
+    return {one.member.name: count.votes.get(one.key) for one in answers}
