@@ -121,6 +121,7 @@ def test_a_file_of_the_first_kind(tmp_path):
     assert said.defaults.pattern == "polish"
     assert (said.arbiter.model, config.roles()["arbiter"].model) == ("writer-local", "writer:7b")
     assert not said.specialists
+    assert config.document.problem(("orchestration", "servers", "gpu1"), "it is down").key == "backends[2]"
 
 
 def test_a_file_of_the_later_kind(tmp_path):

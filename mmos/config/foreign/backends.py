@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from mmos.config.foreign.draft import Draft, Part
+from mmos.config.foreign.draft import TOP, Draft, Part
 from mmos.config.foreign.parts import capabilities
 from mmos.config.foreign.places import Servers, valid_key
 from mmos.config.foreign.words import KINDS
@@ -68,6 +68,7 @@ class Backends:
             key = valid_key(f"{key}-backend", [backend.key for backend in self.by_name.values()])  # the name of another model
         server = self._embedded(part, key, path) if kind == "embedded" else self._served(part, key, kind)
         self.by_name[name] = Backend(name, key, server, part)
+        self.draft.origins[TOP, "models", key] = part.place
         self._describe(part, ("models", key))
 
     def _embedded(self, part: Part, key: str, path: Part) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from mmos.config.environment import is_reference
-from mmos.config.foreign.draft import Draft, Part
+from mmos.config.foreign.draft import TOP, Draft, Part
 
 USUAL_ADDRESS = "http://localhost:11434"
 USUAL_STUDIO = "http://localhost:1234/v1"
@@ -63,6 +63,7 @@ class Servers:
     def _add(self, part: Part, given: Part, kind: str, url: str, name: str) -> None:
         name = self.named[kind, url] = valid_key(name or host_of(url), self.named.values())
         self.draft.put(("servers", name, "url"), url, given)
+        self.draft.origins[TOP, "servers", name] = part.place
         if kind != "ollama":
             self.draft.put(("servers", name, "kind"), kind, part)
         self._secrets(part, ("servers", name))
