@@ -98,6 +98,10 @@ bench-prefixes *arguments:
 bench-talk *arguments:
     {{bin}}/python scripts/bench_talk.py {{arguments}}
 
+# Measure what patterns gain and cost: parallel work, an ensemble, and the loads of members that share a GPU.
+bench-patterns *arguments:
+    {{bin}}/python scripts/bench_patterns.py {{arguments}}
+
 # Count how many planted facts of long texts are found on small windows, and what that costs.
 bench-chunks *arguments:
     {{bin}}/python scripts/bench_chunks.py {{arguments}}
