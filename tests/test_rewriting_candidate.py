@@ -129,3 +129,19 @@ def test_dots_that_the_file_has_are_no_omission() -> None:
 
 def test_an_empty_file_gets_what_a_block_holds() -> None:
     assert candidate("```\nx = 1\n```", "").text == "x = 1\n"
+
+
+def test_a_first_line_that_only_names_the_file_is_left_out() -> None:
+    for line in ("# src/x.py", "// x.py", "File: src/x.py"):
+        assert candidate(f"```python\n{line}\n{NEW}```", OLD, "src/x.py").text == NEW
+    named = f"# x.py\n{OLD}"
+    assert candidate(f"```\n{named}```", named, "x.py").text == named
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 28), (12, 40)])
+def test_an_answer_that_lacks_an_end_of_the_file_may_be_a_part(start: int, stop: int) -> None:
+    lines = [f"line {number}" for number in range(40)]
+    with pytest.raises(Unusable) as refused:
+        candidate("\n".join(["```", *lines[start:stop], "```"]), "\n".join([*lines, ""]))
+    assert (refused.value.fault, str(refused.value).split(" lines")[0][-2:]) == ("much_missing", "12")
+    assert refused.value.text is not None

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from mmos.rehearsal.prompt import Prompt
+from mmos.rewriting.sources import sources_of
+from mmos.rewriting.writing import Change, write
 from mmos.testing import Finish, Say, Turn
 from tests.shell import Shell, command, shell
 from tests.terminal import terminal
@@ -139,3 +141,24 @@ async def test_what_cannot_be_rewritten_is_said_before_a_model_is_asked(folder: 
         refused = await command(folder, "modify", "--rehearse", *words)
         assert refused.code == 2
         assert told in refused.err
+
+
+async def test_a_crash_in_the_middle_is_put_back_by_the_next_command(folder: Path):
+    (folder / "a.txt").write_text("old\n")
+    (folder / "orchestration.yaml").write_text('orchestration: {arbiter: {model: "m"}}\n')
+    sources = sources_of([folder / "a.txt", folder / "src" / "main.cpp"], folder)
+    replaced: list[str] = []
+
+    def crash(step: str) -> None:
+        replaced.append(step)
+        if replaced.count("replace") == 2:
+            raise GeneratorExit
+
+    with pytest.raises(GeneratorExit):
+        write([Change(source, b"new\n") for source in sources], folder / ".mmos", folder, "W1", crash)
+    assert (folder / "a.txt").read_text() == "new\n"
+    told = await command(folder, "modify", "--undo", "--json")
+    assert (told.code, told.document["files"]) == (0, ["a.txt", "src/main.cpp"])
+    assert "A rewrite was interrupted. As before it again: a.txt, src/main.cpp." in told.err
+    assert ((folder / "a.txt").read_text(), (folder / "src" / "main.cpp").read_bytes()) == ("old\n", OLD)
+    assert sorted(one.name for one in folder.iterdir() if one.name.startswith(".mmos")) == [".mmos"]

@@ -22,6 +22,7 @@ from mmos.rewriting.candidate import Candidate, Unusable, candidate
 from mmos.rewriting.sources import Source
 from mmos.rewriting.text import NotWritable
 
+ROOM = "Give the model more room: max_tokens of the member, or num_predict of the role."
 TRIES = 2
 """A model is asked once, and once more when its answer is not the file."""
 
@@ -145,7 +146,7 @@ class _Work:
             try:
                 text = await self._by(way, text)
             except Unusable as error:
-                why = str(error)
+                why, next_step = str(error), ROOM if error.fault == "no_end" else ""
                 break
             except _NoAnswer as error:
                 why, next_step = str(error), error.next_step
@@ -161,13 +162,16 @@ class _Work:
         last: Unusable | None = None
         for _ in range(TRIES):
             answer, heard = await self._ask(way, text, str(last) if last else "")
+            is_cut = (answer.text or "").strip() in heard.cut
             try:
-                found = self._file(answer.text or "", text, cut=(answer.text or "").strip() in heard.cut)
+                found = self._file(answer.text or "", text, cut=is_cut)
             except Unusable as error:
                 if error.text is not None and last is not None and last.fault == error.fault:  # it was meant
                     self.notes.append(str(error))
                     return self.source.text.fitted(error.text)
                 last = error
+                if is_cut:  # the same limit would cut it off again
+                    break
                 continue
             self.notes += [found.mended] * bool(found.mended)
             self._remember(heard, text)
@@ -194,7 +198,7 @@ class _Work:
 
     def _file(self, answer: str, text: str, *, cut: bool = False) -> Candidate:
         """The file in an answer, in the form that it will have. Raises `Unusable`."""
-        found = candidate(answer, text, ended=not cut)
+        found = candidate(answer, text, self.source.name, ended=not cut)
         new = self.source.text.fitted(found.text)
         try:
             self.source.text.bytes_of(new)

@@ -18,7 +18,7 @@ if sys.platform == "darwin":
 
 _NAMES = (
     "journal.db", "journal.db-wal", "journal.db-shm", "journal.db-journal", "journal.lock", "processes", "fitness", "benchmarks", "passed",
-    "chat_history.jsonl", "copied.md", "fleet.json", "gpus.json", "gpus.lock", "cache.db", "cache.db-wal", "cache.db-shm",
+    "chat_history.jsonl", "copied.md", "fleet.json", "gpus.json", "gpus.lock", "cache.db", "cache.db-wal", "cache.db-shm", "rewrites",
 )  # fmt: skip
 
 

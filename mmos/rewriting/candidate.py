@@ -37,6 +37,8 @@ _LEAST_LINES = 8
 """A shorter file may change wholly."""
 _KEPT = 0.5
 """An answer that lacks more than this share of the lines, and adds fewer, may be a part of the file."""
+_END = 0.2
+"""An answer that lacks this share of the lines at an end of the file may be a part of it, too."""
 _ALIKE = 0.2
 """An answer without a block of code that has at least this share of the lines of the file is the file."""
 
@@ -62,14 +64,17 @@ class Candidate:
     """What was done to get it out of the answer. Empty: it stood in one block of code, as asked for."""
 
 
-def candidate(answer: str, old: str, *, ended: bool = True) -> Candidate:
-    """The new text in an answer. Raises `Unusable` if the answer has none. `ended`: whether the model came to its end."""
+def candidate(answer: str, old: str, name: str = "", *, ended: bool = True) -> Candidate:
+    """The new text in an answer. Raises `Unusable` if the answer has none.
+
+    `name`: the path of the file, which models like to write above it. `ended`: whether the model came to its end.
+    """
     if not ended:
         raise Unusable("no_end", "The answer was cut off by a limit of its length.")
     text = answer.replace("\r\n", "\n").strip("\n")
     if not text.strip():
         raise Unusable("empty", "The answer is empty.")
-    found = _changes(text, old) or _whole(text, old)
+    found = _changes(text, old) or _without_name(_whole(text, old), old, name)
     _check(found.text, old)
     return found
 
@@ -153,6 +158,15 @@ def _whole(text: str, old: str) -> Candidate:
     return Candidate(block.text, "" if block.alone else "the words around the block of code were left out")
 
 
+def _without_name(found: Candidate, old: str, name: str) -> Candidate:
+    """The file without a first line that only names it."""
+    first, _, rest = found.text.partition("\n")
+    said = first.strip(" \t#/*-<!>;%`:").removeprefix("File:").removeprefix("file:").strip()
+    if not name or said not in (name, name.rpartition("/")[2]) or first in old.split("\n"):
+        return found
+    return Candidate(rest, found.mended or "a first line with its name was left out")
+
+
 def _among(blocks: Sequence[_Block], old: str) -> Candidate:
     """The block that is the file: the only one that has most lines of the old text."""
     if any(not block.closed for block in blocks):
@@ -206,11 +220,27 @@ def _check(new: str, old: str) -> None:
     for line in new.split("\n"):
         if line.strip() not in had and _stands_for_others(line):
             raise Unusable("left_out", f"The line {line.strip()[:80]!r} stands for lines of the file that are left out.")
-    before, after = lines_of(old), lines_of(new)
-    kept = sum(1 for _ in matches(before, after))
-    if len(before) >= _LEAST_LINES and kept < _KEPT * len(before) and len(after) < _KEPT * len(before):
-        missing = len(before) - kept
-        raise Unusable("much_missing", f"The answer lacks {missing} of the {len(before)} lines of the file.", new)
+    if missing := _missing(lines_of(old), lines_of(new)):
+        raise Unusable("much_missing", missing, new)
+
+
+def _missing(before: Sequence[str], after: Sequence[str]) -> str:
+    """Which lines of the file the answer lacks, if it may be a part of the file. Empty: it may not."""
+    if len(before) < _LEAST_LINES:
+        return ""
+    stay = list(matches(before, after))
+    if len(stay) < _KEPT * len(before) and len(after) < _KEPT * len(before):
+        return f"The answer lacks {len(before) - len(stay)} of the {len(before)} lines of the file."
+    many = max(_LEAST_LINES, _END * len(before))
+    if not stay:
+        return ""
+    (first, first_new), (last, last_new) = stay[0], stay[-1]
+    if first >= many and first_new * 3 < first:
+        return f"The answer lacks the first {first} lines of the file."
+    left = len(before) - 1 - last
+    if left >= many and (len(after) - 1 - last_new) * 3 < left:
+        return f"The answer lacks the last {left} lines of the file."
+    return ""
 
 
 def _stands_for_others(line: str) -> bool:

@@ -74,7 +74,7 @@ def keep(folder: Path, tree: Path, name: str, changes: Sequence[tuple[Source, by
 def keepings(folder: Path, tree: Path) -> list[Kept]:
     """The rewrites of a working tree that a state folder has, the oldest first."""
     places = sorted(folder.iterdir()) if folder.is_dir() else []
-    found = [_plan(place) for place in places if place.is_dir() and not place.name.endswith(_UNREADY)]
+    found = [_plan(place) for place in places if place.is_dir() and not place.is_symlink() and not place.name.endswith(_UNREADY)]
     return [kept for kept in found if kept is not None and kept.tree == tree and all(_is_inside(piece, tree) for piece in kept.pieces)]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mmos.errors import StateBusy, UsageError
 from mmos.files import NO_FOLLOW
-from mmos.journal.folder import flush
+from mmos.journal.folder import flush, make
 from mmos.journal.process import FileLock
 from mmos.rewriting.keeping import DONE, Kept, forget, keep, keepings, sweep
 from mmos.rewriting.sources import Source
@@ -217,8 +217,9 @@ def _folder(state: Path) -> Path:
 
 
 def _locked(state: Path) -> FileLock:
+    make(state)
     folder = _folder(state)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
     lock = FileLock(folder / "lock")
     try:
         lock.take()

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import click
 
 from mmos.app.modifying import Rewrite
+from mmos.cli.output import whole_seconds
 from mmos.cli.styles import style
 from mmos.cli.text import flat, harmless
 from mmos.cli.trace import progress
 from mmos.event import Event
+from mmos.plurals import counted
 from mmos.rewriting.sources import Source
 
 
 def _at_terminal() -> bool:
     return sys.stderr.isatty()
+
+
+EVERY = 30.0
+"""After this many seconds a long rewrite says that it is still at work."""
 
 
 @dataclass
@@ -26,6 +36,7 @@ class Progress:
     total: int
     quiet: bool = False
     shown: bool = field(default_factory=_at_terminal)
+    clock: Callable[[], float] = time.monotonic
     done: int = 0
 
     def on_event(self, source: Source, event: Event) -> None:
@@ -37,6 +48,24 @@ class Progress:
         self.done += 1
         if self.total > 1 and self.shown and not self.quiet:
             click.echo(style(f"✓ {self.done} of {self.total}: {flat(rewrite.source.name)}", "dim"), err=True)
+
+    @asynccontextmanager
+    async def alive(self) -> AsyncIterator[None]:
+        """Print signs of life while the files inside are rewritten, if nothing else shows that."""
+        beating = asyncio.create_task(self._beat())
+        try:
+            yield
+        finally:
+            beating.cancel()
+            await asyncio.gather(beating, return_exceptions=True)
+
+    async def _beat(self) -> None:
+        start = self.clock()
+        while True:
+            await asyncio.sleep(EVERY)
+            click.echo(
+                f"mmos: still at work after {whole_seconds(self.clock() - start)}: {self.done} of {counted(self.total, 'file')}", err=True
+            )
 
     def _of(self, source: Source) -> str:
         return f"{flat(source.name)}: " if self.total > 1 else ""

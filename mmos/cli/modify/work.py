@@ -85,9 +85,10 @@ class Work:
         options = ModifyOptions(
             tuple(ways), self.job.validate, self.job.quality_threshold, on_event=progress.on_event, on_end=progress.on_end
         )
-        if not self.job.compare or len(ways) == 1:
-            return await modify(app, self.job.instruction, sources, options)
-        each = [await modify(app, self.job.instruction, sources, replace(options, ways=(way,))) for way in ways]
+        async with progress.alive():
+            if not self.job.compare or len(ways) == 1:
+                return await modify(app, self.job.instruction, sources, options)
+            each = [await modify(app, self.job.instruction, sources, replace(options, ways=(way,))) for way in ways]
         return [best_of(of_file) for of_file in zip(*each, strict=True)]
 
     # ---------------------------------------------------------------- the result
