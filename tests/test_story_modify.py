@@ -9,7 +9,7 @@ import pytest
 from mmos.rehearsal.prompt import Prompt
 from mmos.rewriting.sources import sources_of
 from mmos.rewriting.writing import Change, write
-from mmos.testing import Finish, Say, Turn
+from mmos.testing import Call, Finish, Say, Turn
 from tests.shell import Shell, command, shell
 from tests.terminal import terminal
 
@@ -41,6 +41,18 @@ async def test_a_diff_is_shown_and_nothing_is_written_until_told(folder: Path):
         (told,) = on.on.heard("arbiter")
         assert "int main() {\n    return 0;\n}\n```" in told
         assert "add comments" in told
+
+
+async def test_a_model_finds_the_files_itself(folder: Path):
+    look, name = Call("search_files", {"text": "main()"}), Call("propose_files", {"paths": ["src/main.cpp"]})
+    async with shell(folder, {"arbiter": [look, name, [Say(ANSWER)], Call("propose_files", {"paths": ["../x"]}), "Nothing."]}) as on:
+        found = await on.mmos("modify", "add comments to the entry", "--agentic", "--apply")
+        assert (found.code, main_of(on)) == (0, DONE), found.err
+        assert "found 1 file: src/main.cpp" in found.err
+        assert on.on.heard("arbiter")[1] == "src/main.cpp:1: int main() {"
+        none = await on.mmos("modify", "add comments", "--agentic", "--apply")
+        assert none.code == 1
+        assert "named no file that must be changed" in none.err
 
 
 async def test_it_is_written_and_taken_back(folder: Path):

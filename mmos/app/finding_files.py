@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -12,7 +13,9 @@ import orjson
 from mmos.app.answer import Answer
 from mmos.app.lifecycle import RunOptions, Watch
 from mmos.app.ready import FINDING
+from mmos.app.stream import Stream
 from mmos.errors import HostError, NoAnswer, ToolError
+from mmos.event import Event
 from mmos.prompting.templates import Templates
 from mmos.tools.ready.folder import Folder
 from mmos.views.document import UNSERVED
@@ -25,17 +28,25 @@ class Finder(Protocol):
 
     templates: Templates
 
-    async def run(self, task: str, *, options: RunOptions | None = None, watch: Watch | None = None) -> Answer: ...
+    def stream(self, task: str, *, options: RunOptions | None = None, watch: Watch | None = None) -> Stream: ...
 
 
-async def find(app: Finder, instruction: str, root: Path, options: RunOptions | None = None, watch: Watch | None = None) -> list[Path]:
+def _unheard(_event: Event) -> None:
+    return
+
+
+async def find(
+    app: Finder, instruction: str, root: Path, options: RunOptions | None = None, on_event: Callable[[Event], None] = _unheard
+) -> list[Path]:
     """The files below `root` that must be changed, as a model proposes them after it has looked. It changes none.
 
-    Raises `NoAnswer` if it proposes none, and the error of the run if that fails.
+    Raises `NoAnswer` if it proposes none, and the error of the run if that fails. `options`: those of the run; a pattern does not count,
+    because one model looks.
     """
-    options = options or RunOptions()
     task = app.templates.fill("find_files", instruction=instruction)
-    answer = await app.run(task, options=_looking(options, root), watch=watch)
+    answer = await app.stream(task, options=_looking(options or RunOptions(), root)).to_end(on_event)
+    if answer.status == "cancelled":
+        raise asyncio.CancelledError
     if answer.reason is not None and answer.reason.code in UNSERVED:
         raise HostError(answer.reason.message, next_step=answer.reason.next)
     answer.raise_for_status()

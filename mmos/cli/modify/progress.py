@@ -40,9 +40,13 @@ class Progress:
     done: int = 0
 
     def on_event(self, source: Source, event: Event) -> None:
+        self.say(event, self._of(source))
+
+    def say(self, event: Event, before: str = "") -> None:
+        """Print what an event says, if it says anything. `before`: the words before it."""
         line = " ".join(progress(event).splitlines())
         if line and self.shown and not self.quiet:
-            click.echo(style(harmless(f"{self._of(source)}{line}"), "dim"), err=True)
+            click.echo(style(harmless(f"{before}{line}"), "dim"), err=True)
 
     def on_end(self, rewrite: Rewrite) -> None:
         self.done += 1

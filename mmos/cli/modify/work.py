@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from mmos.app import App
+from mmos.app import App, RunOptions
 from mmos.app.modifying import ModifyOptions, Rewrite, Way, modify
 from mmos.cli.app import app_of
 from mmos.cli.modify.progress import Progress
@@ -67,14 +67,17 @@ class Work:
                 app.cast(way.options)  # what no run could do is said once, before any model is asked
             self.command = app.config.orchestration.quality.command if self.job.validate else ()
             with redirect_stdout(sys.stderr):  # tools may print
-                sources = sources or await self._found(app)
+                sources = sources or await self._found(app, ways[0].options)
                 self.rewrites = await self._rewritten(app, ways, sources)
 
-    async def _found(self, app: App) -> list[Source]:
+    async def _found(self, app: App, options: RunOptions) -> list[Source]:
         """The files that a model names after it has looked."""
         from mmos.app.finding_files import find
 
-        paths = await find(app, self.job.instruction, self.tree)
+        if not self.options.json:
+            click.echo("mmos: A model looks for the files that must change.", err=True)
+        progress = Progress(1, quiet=self.options.json)
+        paths = await find(app, self.job.instruction, self.tree, options, progress.say)
         click.echo(
             f"mmos: found {counted(len(paths), 'file')}: {', '.join(flat(str(path.relative_to(self.tree))) for path in paths)}", err=True
         )
