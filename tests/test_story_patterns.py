@@ -166,8 +166,8 @@ async def test_a_pattern_takes_no_part_in_itself():
 
 
 async def test_a_member_that_hangs_is_late_when_the_deadline_passes_and_nobody_waits_for_it():
-    pattern = {"pattern": "parallel", "models": ["one", "two"], "deadline": 2}
-    async with stage({"arbiter": [], "one": ["Here."], "two": [[Say("So "), Stall()]]}) as on:
+    pattern = {"pattern": "parallel", "models": ["one", "two"], "deadline": 1}
+    async with stage({"arbiter": [], "one": ["Here."], "two": [[Say("So "), Stall()]]}, vram_gb=80) as on:
         answer = await on.app.run("Look.", options=RunOptions(pattern=pattern))
         (document,) = answer.document()["patterns"]
         assert (answer.status, answer.text) == ("answered", "Here.")
