@@ -11,6 +11,7 @@ from mmos.rehearsal.pieces import Say, Stall
 from mmos.testing import Call, Fail, stage, until
 
 WRONG, RIGHT = "def add(a, b): return a - b", "def add(a, b): return a + b"
+KNOWN = {"servers": {"here": {"vram_gb": 80}}}
 SEQUENCE = {"pattern": "sequential", "models": [{"role": "coding", "task": "generate"}, {"role": "analysis", "task": "validate"}]}
 
 
@@ -167,7 +168,7 @@ async def test_a_pattern_takes_no_part_in_itself():
 
 async def test_a_member_that_hangs_is_late_when_the_deadline_passes_and_nobody_waits_for_it():
     pattern = {"pattern": "parallel", "models": ["one", "two"], "deadline": 1}
-    async with stage({"arbiter": [], "one": ["Here."], "two": [[Say("So "), Stall()]]}, vram_gb=80) as on:
+    async with stage({"arbiter": [], "one": ["Here."], "two": [[Say("So "), Stall()]]}, vram_gb=80, orchestration=KNOWN) as on:
         answer = await on.app.run("Look.", options=RunOptions(pattern=pattern))
         (document,) = answer.document()["patterns"]
         assert (answer.status, answer.text) == ("answered", "Here.")

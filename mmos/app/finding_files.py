@@ -10,7 +10,6 @@ from typing import Protocol
 
 import orjson
 
-from mmos.app.answer import Answer
 from mmos.app.lifecycle import RunOptions, Watch
 from mmos.app.ready import FINDING
 from mmos.app.stream import Stream
