@@ -53,6 +53,8 @@ class MemberEnded(Event):
     task: str = ""
     why: str = ""
     """Why it failed, is late or abstains."""
+    no_host: bool = False
+    """Whether no host could serve its model. A resumed run asks it again."""
 
 
 @dataclass(frozen=True)

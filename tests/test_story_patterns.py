@@ -235,3 +235,46 @@ async def test_a_rule_chooses_the_member():
         assert answer.text == "Three."
         assert [(one["name"], one["status"]) for one in document["members"]] == [("two", "failed"), ("three", "answered")]
         assert document["why"] == "its task is code_generation; two gave no answer"
+
+
+# ---------------------------------------------------------------- nobody can serve it
+
+
+GONE = {"pattern": "parallel", "models": ["nowhere", "missing"]}
+
+
+async def test_when_no_host_can_serve_any_member_the_run_fails_as_for_a_model_and_can_be_resumed():
+    async with stage({"arbiter": [], "one": ["Here."]}) as on:
+        answer = await on.app.run("Look.", options=RunOptions(pattern=GONE))
+        assert (answer.status, answer.document()["reason"]["code"]) == ("failed", "model_missing")
+        entries = await on.app.journal.read(run=answer.run)
+    async with stage({"arbiter": [], "nowhere": ["There.", '{"conflicts": []}', "Both."], "missing": ["Everywhere."]}) as on:
+        for entry in entries[:-1]:
+            on.app.journal.append(entry.run, entry.thread, entry.event)
+        again = await on.app.resume(entries[0].run, options=RunOptions())
+        assert (again.status, again.text) == ("answered", "Both.")
+
+
+async def test_a_pattern_is_a_fallback_and_has_one():
+    keys = {
+        "patterns": {"gone": GONE, "there": {"pattern": "sequential", "models": ["one", "two"]}},
+        "specialists": {
+            "coding": {"model": ["pattern:gone", "three"]},
+            "analysis": {"model": ["nowhere", "pattern:there"]},
+        },
+    }
+    roles = {"arbiter": [], "coding": [], "analysis": [], "one": ["1"], "two": ["2"], "three": ["3"]}
+    async with stage(roles, orchestration=keys) as on:
+        answer = await on.app.run("Count.", options=RunOptions(role_only="coding"))
+        assert (answer.status, answer.text) == ("answered", "3")
+        assert "The pattern gone gave no answer, so three answers." in " ".join(answer.view.warnings)
+        answer = await on.app.run("Count.", options=RunOptions(role_only="analysis"))
+        assert (answer.status, answer.text) == ("answered", "2")
+
+
+async def test_without_any_advice_the_model_that_acts_answers():
+    keys = {"patterns": {"gone": {**GONE, "aggregator_model": "one"}}, "arbiter": {"model": "pattern:gone"}}
+    async with stage({"arbiter": [], "coding": [], "one": ["Alone."]}, orchestration=keys) as on:
+        answer = await on.app.run("Look.")
+        assert (answer.status, answer.text) == ("answered", "Alone.")
+        assert "The pattern gone gave arbiter no advice." in " ".join(answer.view.warnings)

@@ -348,7 +348,9 @@ class Exchange:
     async def use_pattern(self, go_on: NextExchange) -> Answer:
         """Let a pattern answer in place of the model, or advise it."""
         patterns = self.room.patterns
-        return await go_on(self) if patterns is None or not self.member.role.pattern else await patterns.exchange(self, go_on)
+        if patterns is None or not any(one.role.pattern for one in self.member.choices):
+            return await go_on(self)
+        return await patterns.exchange(self, go_on)
 
     async def divide(self, go_on: NextExchange) -> Answer:
         """Let a task that does not fit into the window be read in parts."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 
 from mmos.context import Context
-from mmos.errors import MmosError, ToolError
+from mmos.errors import MmosError, NoHost, ToolError
 from mmos.messages import Message
 from mmos.pattern_events import PatternBegun, PatternEnded
 from mmos.patterns.plan import Plan
@@ -30,7 +30,7 @@ def form_of(plan: Plan) -> Form:
 
 
 async def carry(context: Context, plan: Plan, message: Message, form: Form | None = None, *, aloud: bool = True) -> Outcome:
-    """Work on a task as the plan says, or in another form. Raises `ToolError` when too few members answer.
+    """Work on a task as the plan says, or in another form. Raises `ToolError` when too few members answer, and `NoHost` when no host can serve any of them.
 
     `aloud`: whether the user may hear the result while it is written, because it is the answer of this lane.
     """
@@ -43,6 +43,8 @@ async def carry(context: Context, plan: Plan, message: Message, form: Form | Non
     start = scope.clock()
     try:
         outcome = await (form or form_of(plan)).run(work)
+    except NoHost:  # nothing is over: the run can be resumed when a host is there
+        raise
     except MmosError as error:
         _end(work, PatternEnded(pattern, "failed", seconds=scope.clock() - start, why=error.message))
         raise
@@ -85,7 +87,9 @@ def _end(work: Work, ended: PatternEnded) -> None:
         work.scope.record(ended)
 
 
-def too_few(work: Work, answers: int) -> ToolError:
-    """What the caller reads when fewer members answered than the pattern needs."""
+def too_few(work: Work, answers: int) -> MmosError:
+    """What the caller reads when fewer members answered than the pattern needs. If no host could serve any of them, that is the fault."""
+    if work.unserved and work.unserved.keys() == work.record.members.keys():
+        return next(iter(work.unserved.values()))
     faults = "; ".join(f"{one.name}: {one.why}" for one in work.record.members.values() if one.why)
     return ToolError(work.plan.templates.fill("pattern_failed", name=work.plan.name, answers=str(answers), faults=faults or "no answer"))

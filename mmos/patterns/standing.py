@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from mmos.context import Answer, Context, Halt
+from mmos.errors import NoHost, ToolError
 from mmos.fences import Fenced
 from mmos.messages import Message
 from mmos.names import pattern_named
-from mmos.participant.cast import PlainRole, Role
+from mmos.participant.cast import Member, PlainRole, Role
 from mmos.participant.loop import Exchange, NextExchange
 from mmos.pattern_events import PatternAdvised, PatternAnswered
 from mmos.patterns.carrying import carry, id_of
 from mmos.patterns.gathering import Gathering
 from mmos.patterns.plan import Contributor, Plan
-from mmos.patterns.work import Outcome
+from mmos.patterns.work import Form, Outcome
 from mmos.prompting.budget import estimate
 from mmos.prompting.digest import digest
 from mmos.retelling import history_for
@@ -66,26 +67,57 @@ class Standing:
     plans: Plans
 
     async def exchange(self, exchange: Exchange, go_on: NextExchange) -> Answer:
+        """Let the models of a role answer in their order, each model or the pattern in its place."""
+        before, others = _parted(exchange.member)
+        if before is not None:
+            try:
+                return await go_on(replace(exchange, member=before))
+            except NoHost:
+                return await self.exchange(replace(exchange, member=others), go_on)
+        try:
+            return await self._stand(replace(exchange, member=others), go_on)
+        except (NoHost, ToolError) as error:
+            if not others.others:
+                raise
+            exchange.scope.warn(f"The pattern {others.role.pattern} gave no answer, so {others.others[0].model} answers. {error.message}")
+            return await self._next(exchange, others.choices[1:], go_on)
+
+    async def _next(self, exchange: Exchange, choices: Sequence[Member], go_on: NextExchange) -> Answer:
+        first, *rest = choices
+        exchange = replace(exchange, member=replace(first, others=tuple(one.role for one in rest)))
+        return await (self.exchange(exchange, go_on) if any(one.role.pattern for one in choices) else go_on(exchange))
+
+    async def _stand(self, exchange: Exchange, go_on: NextExchange) -> Answer:
         role, scope = exchange.member.role, exchange.scope
-        name = role.pattern
-        exchange = self._with_acting_model(exchange, name)
+        exchange = self._with_acting_model(exchange, role.pattern)
         if scope.exchange.last.role != "user" or scope.lane in scope.view.patterns.advice:
             return await go_on(exchange)  # it goes on after a crash, or answers again
-        spoken = Spoken(scope.listener)
-        plan, context = self.plans.plan(name), Context(scope.bind(listener=spoken), exchange.room, PATTERN)
-        advises = plan.advise or bool(exchange.member.box)
-        plan = advising(plan) if advises else plan
-        try:
-            form = Gathering() if advises and plan.shape not in CHAINED else None
-            outcome = await carry(context, plan, self._told(exchange, plan), form, aloud=not advises)
-        except Halt:
-            raise context.halts[0] from None
-        if advises:
-            scope.record(PatternAdvised(scope.lane, self._advice(exchange, plan, outcome), role.name, id_of(context)))
+        plan = self.plans.plan(role.pattern)
+        if plan.advise or exchange.member.box:
+            await self._advise(exchange, advising(plan))
         else:
-            spoken.end(scope, outcome.text)
-            scope.record(PatternAnswered(scope.lane, Message("assistant", outcome.text), role.name, id_of(context)))
+            await self._answer(exchange, plan)
         return await go_on(exchange)
+
+    async def _answer(self, exchange: Exchange, plan: Plan) -> None:
+        scope = exchange.scope
+        spoken = Spoken(scope.listener)
+        context = Context(scope.bind(listener=spoken), exchange.room, PATTERN)
+        outcome = await _carried(context, plan, self._told(exchange, plan))
+        spoken.end(scope, outcome.text)
+        scope.record(PatternAnswered(scope.lane, Message("assistant", outcome.text), exchange.member.role.name, id_of(context)))
+
+    async def _advise(self, exchange: Exchange, plan: Plan) -> None:
+        """Let the members give advice. Without any, the model that acts still answers."""
+        scope, context = exchange.scope, Context(exchange.scope, exchange.room, PATTERN)
+        form = None if plan.shape in CHAINED else Gathering()
+        try:
+            outcome = await _carried(context, plan, self._told(exchange, plan), form, aloud=False)
+            advice = self._advice(exchange, plan, outcome)
+        except (NoHost, ToolError) as error:
+            scope.warn(f"The pattern {plan.name} gave {exchange.member.role.name} no advice. {error.message}")
+            advice = ""
+        scope.record(PatternAdvised(scope.lane, advice, exchange.member.role.name, id_of(context)))
 
     def _with_acting_model(self, exchange: Exchange, name: str) -> Exchange:
         """The exchange with a model, where a participant has only the name of the pattern."""
@@ -118,6 +150,21 @@ class Standing:
         short = [(name, text if estimate(text) <= room else digest(text)) for name, text in texts]
         told = "\n\n".join(plan.templates.fill("advice_of", name=name, text=text) for name, text in short)
         return plan.templates.fill("advice", advice=Fenced(told))
+
+
+async def _carried(context: Context, plan: Plan, message: Message, form: Form | None = None, *, aloud: bool = True) -> Outcome:
+    try:
+        return await carry(context, plan, message, form, aloud=aloud)
+    except Halt:
+        raise context.halts[0] from None
+
+
+def _parted(member: Member) -> tuple[Member | None, Member]:
+    """The member with its models before the first pattern, if there are any, and with the others."""
+    choices = member.choices
+    place = next(number for number, one in enumerate(choices) if one.role.pattern)
+    before = replace(member, others=tuple(one.role for one in choices[1:place])) if place else None
+    return before, replace(choices[place], others=tuple(one.role for one in choices[place + 1 :]))
 
 
 def advising(plan: Plan) -> Plan:

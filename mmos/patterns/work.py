@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from mmos.calls.shape import Shape
 from mmos.context import PASS_ON, Answer, Context, Halt, Participant, Question
-from mmos.errors import MmosError
+from mmos.errors import MmosError, NoHost
 from mmos.messages import Message
 from mmos.pattern_events import ConflictFound, MemberEnded, MemberStatus, MemberVoted, StepRolledBack
 from mmos.patterns.plan import Contributor, Plan
@@ -92,6 +92,8 @@ class Work:
     """Whether the result is the answer of this lane, so the user may hear it while it is written."""
     turns: Turns = field(default_factory=Turns, repr=False, compare=False)
     """Puts the members in the order that loads least."""
+    unserved: dict[str, NoHost] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """The members that no host could serve, by the key of the answer."""
     _late: set[asyncio.Task[Any] | None] = field(default_factory=set, init=False, repr=False, compare=False)
     """The work that the deadline of the pattern has cut off."""
 
@@ -134,7 +136,7 @@ class Work:
         """
         key = key or member.name
         ended, begun = self.record.members.get(key), self.scope.clock()
-        if ended is not None and ended.status in ("failed", "late"):
+        if ended is not None and ended.status in ("failed", "late") and not ended.no_host:
             return Contribution(key, member, ended.status, lane=ended.lane, seconds=ended.seconds, why=ended.why)
         if self._is_late():
             return self._failed(key, member, task, begun, "late", NOT_WAITED)
@@ -144,6 +146,8 @@ class Work:
         except MmosError as error:
             if isinstance(error, PASS_ON):
                 raise
+            if isinstance(error, NoHost):
+                self.unserved[key] = error
             return self._failed(key, member, task, begun, "late" if error.code == "tool_timeout" else "failed", error.message)
         except asyncio.CancelledError:
             if not self._is_late():  # the run is cancelled; a resumed one asks again
@@ -178,7 +182,7 @@ class Work:
     def _ended(self, contribution: Contribution, task: str) -> Contribution:
         """Record the end of a member's answer, once."""
         earlier = self.record.members.get(contribution.key)
-        if earlier is not None:
+        if earlier is not None and not earlier.no_host:
             return replace(contribution, seconds=earlier.seconds)
         lane = self.scope.conversation.lanes.get((self.scope.run, contribution.lane))
         model = lane.asked.model if lane is not None and lane.asked is not None else contribution.member.model
@@ -187,6 +191,7 @@ class Work:
             MemberEnded(
                 self.id, contribution.key, contribution.member.name, model, host, contribution.status, contribution.lane,
                 contribution.seconds, tokens, task or contribution.member.task, contribution.why,
+                contribution.key in self.unserved,
             )
         )  # fmt: skip
         if contribution.status != "answered":
