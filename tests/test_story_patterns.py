@@ -278,3 +278,14 @@ async def test_without_any_advice_the_model_that_acts_answers():
         answer = await on.app.run("Look.")
         assert (answer.status, answer.text) == ("answered", "Alone.")
         assert "The pattern gone gave arbiter no advice." in " ".join(answer.view.warnings)
+
+
+async def test_another_member_takes_the_file_over_whose_member_fails():
+    pattern = {"pattern": "parallel", "models": ["nowhere", "one"]}
+    files = [File(f"{name}.py", f"# {name}") for name in ("a", "b")]
+    async with stage({"arbiter": [], "one": ["B.", "A."]}) as on:
+        answer = await on.app.run("Review.", files=files, options=RunOptions(pattern=pattern))
+        rows = [(one["name"], one["status"], one["task"]) for one in answer.document()["patterns"][0]["members"]]
+        assert sorted(rows[:3]) == [("nowhere", "failed", "a.py"), ("one", "answered", "a.py"), ("one", "answered", "b.py")]
+        assert "## a.py\n\nA." in (answer.text or "")
+        assert "## b.py\n\nB." in (answer.text or "")

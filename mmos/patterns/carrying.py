@@ -89,7 +89,8 @@ def _end(work: Work, ended: PatternEnded) -> None:
 
 def too_few(work: Work, answers: int) -> MmosError:
     """What the caller reads when fewer members answered than the pattern needs. If no host could serve any of them, that is the fault."""
-    if work.unserved and work.unserved.keys() == work.record.members.keys():
-        return next(iter(work.unserved.values()))
+    unserved = work.losses.unserved
+    if unserved and unserved.keys() == work.record.members.keys():
+        return next(iter(unserved.values()))
     faults = "; ".join(f"{one.name}: {one.why}" for one in work.record.members.values() if one.why)
     return ToolError(work.plan.templates.fill("pattern_failed", name=work.plan.name, answers=str(answers), faults=faults or "no answer"))

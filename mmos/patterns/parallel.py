@@ -49,6 +49,8 @@ class Part:
     text: str
     work: Work
     task: str = ""
+    other: Contributor | None = None
+    """Who takes it over when the member fails."""
 
 
 class Parallel:
@@ -59,7 +61,11 @@ class Parallel:
 
         async def done(part: Part) -> Contribution:
             async with gate:
-                return await part.work.ask(part.member, part.text, key=part.key, task=part.task)
+                given = await part.work.ask(part.member, part.text, key=part.key, task=part.task)
+                if given.ok or part.other is None:
+                    return given
+                again = await part.work.ask(part.other, part.text, key=f"{part.key}-again", task=part.task)
+                return replace(again, key=part.key)
 
         given = {one.key: one for one in await work.side_by_side([done(part) for part in parts])}
         results = [(part.name, given[part.key]) for part in parts if part.key in given and given[part.key].ok]
@@ -72,14 +78,15 @@ class Parallel:
 def _parts(work: Work) -> list[Part]:
     members, files = work.plan.members, [file for file in work.message.files if not file.image]
     if len(files) > 1 and not any(one.task for one in members):
-        shares = [(file, members[number % len(members)]) for number, file in enumerate(files)]
-        return [_of_file(work, number, file, member) for number, (file, member) in enumerate(shares, 1)]
+        return [_of_file(work, number, file) for number, file in enumerate(files)]
     return [Part(f"{number}-{one.name}", one.task or one.name, one, _words(work, one), work) for number, one in enumerate(members, 1)]
 
 
-def _of_file(work: Work, number: int, file: File, member: Contributor) -> Part:
+def _of_file(work: Work, number: int, file: File) -> Part:
+    members = work.plan.members
+    member, other = members[number % len(members)], members[(number + 1) % len(members)]
     alone = replace(work, message=replace(work.message, files=(file,)))
-    return Part(f"{number}-file", file.name, member, _words(work, member), alone, file.name)
+    return Part(f"{number + 1}-file", file.name, member, _words(work, member), alone, file.name, None if other is member else other)
 
 
 def _words(work: Work, member: Contributor) -> str:

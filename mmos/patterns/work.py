@@ -69,6 +69,15 @@ class Form(Protocol):
 
 
 @dataclass(frozen=True)
+class Losses:
+    """What nobody waits for any more, and whom no host could serve."""
+
+    late: set[asyncio.Task[Any] | None] = field(default_factory=set)
+    unserved: dict[str, NoHost] = field(default_factory=dict)
+    """By the key of the answer."""
+
+
+@dataclass(frozen=True)
 class Work:
     """The work of one pattern on one task.
 
@@ -92,10 +101,7 @@ class Work:
     """Whether the result is the answer of this lane, so the user may hear it while it is written."""
     turns: Turns = field(default_factory=Turns, repr=False, compare=False)
     """Puts the members in the order that loads least."""
-    unserved: dict[str, NoHost] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """The members that no host could serve, by the key of the answer."""
-    _late: set[asyncio.Task[Any] | None] = field(default_factory=set, init=False, repr=False, compare=False)
-    """The work that the deadline of the pattern has cut off."""
+    losses: Losses = field(default_factory=Losses, repr=False, compare=False)
 
     @property
     def scope(self) -> Scope:
@@ -147,7 +153,7 @@ class Work:
             if isinstance(error, PASS_ON):
                 raise
             if isinstance(error, NoHost):
-                self.unserved[key] = error
+                self.losses.unserved[key] = error
             return self._failed(key, member, task, begun, "late" if error.code == "tool_timeout" else "failed", error.message)
         except asyncio.CancelledError:
             if not self._is_late():  # the run is cancelled; a resumed one asks again
@@ -160,7 +166,7 @@ class Work:
 
     def _is_late(self) -> bool:
         """Whether nobody waits any more for what this asyncio task does, because the deadline of the pattern has passed."""
-        return asyncio.current_task() in self._late
+        return asyncio.current_task() in self.losses.late
 
     def _failed(self, key: str, member: Contributor, task: str, begun: float, status: MemberStatus, why: str) -> Contribution:
         address = f"{self.scope.lane}/{self.context.call}/{key}"
@@ -191,7 +197,7 @@ class Work:
             MemberEnded(
                 self.id, contribution.key, contribution.member.name, model, host, contribution.status, contribution.lane,
                 contribution.seconds, tokens, task or contribution.member.task, contribution.why,
-                contribution.key in self.unserved,
+                contribution.key in self.losses.unserved,
             )
         )  # fmt: skip
         if contribution.status != "answered":
@@ -208,7 +214,7 @@ class Work:
         tasks = [asyncio.create_task(ask) for ask in asks]
         try:
             await self._wait(tasks, self.plan.min_members if least is None else least)
-            self._late.update(task for task in tasks if not task.done())
+            self.losses.late.update(task for task in tasks if not task.done())
         finally:
             for task in tasks:
                 task.cancel()
