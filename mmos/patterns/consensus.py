@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mmos.patterns.anonymous import lettered, listed
-from mmos.patterns.counting import Count, counted, decided
+from mmos.patterns.counting import counted, decided
 from mmos.patterns.work import Contribution, Outcome, Work
 
 MOST_ROUNDS = 3
@@ -15,18 +15,17 @@ WHOLE = 0.999
 
 
 async def agreed(work: Work, given: Sequence[Contribution]) -> Outcome:
-    """The answer that most agree on after at most three rounds. When nobody changes an answer, another round changes nothing."""
+    """The answer that most agree on after at most three rounds. A round that brings them no closer is the last one."""
     answers = list(given)
     count = await counted(work, answers)
     for number in range(2, MOST_ROUNDS + 1):
-        if count.agreement >= WHOLE:
+        if count.result.agreement >= WHOLE:
             break
         revised = await _round(work, answers, number)
         after = await counted(work, revised)
-        is_closer = after.agreement > count.agreement
-        has_changed = _votes(after, revised) != _votes(count, answers)
+        is_closer = after.result.agreement > count.result.agreement
         answers, count = revised, after
-        if not is_closer or not has_changed:
+        if not is_closer:
             break
     return await decided(work, answers, count)
 
@@ -43,7 +42,3 @@ async def _round(work: Work, answers: Sequence[Contribution], number: int) -> li
 def _words(work: Work, own: Contribution, answers: Sequence[Contribution], number: int) -> str:
     others = lettered(work, [one for one in answers if one is not own], f"round-{number}-{own.member.name}")
     return work.plan.templates.fill("read_others", input=work.task, own=own.text, answers=listed(work, others))
-
-
-def _votes(count: Count, answers: Sequence[Contribution]) -> dict[str, str | None]:
-    return {one.member.name: count.votes.get(one.key) for one in answers}

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from mmos.voting.trust import Trust
 
 
 class Insight(Protocol):
     """What is known of models and texts."""
 
-    async def trust(self, task: str) -> Mapping[str, float]:
-        """How often each model was right with tasks of this kind, from 0 to 1. Empty: nothing is known."""
+    async def trust(self) -> Trust:
+        """How often each model was right, by kind of task."""
         ...
 
     def resident(self) -> Collection[str]:
@@ -23,8 +26,10 @@ class Insight(Protocol):
 
 
 class NoInsight:
-    async def trust(self, task: str) -> Mapping[str, float]:  # noqa: ARG002
-        return {}
+    async def trust(self) -> Trust:
+        from mmos.voting.trust import Trust
+
+        return Trust()
 
     def resident(self) -> Collection[str]:
         return ()

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
-from mmos.catalog.naming import billions, family
 from mmos.patterns.carrying import too_few
-from mmos.patterns.counting import Count, counted, decided, voted
+from mmos.patterns.counting import counted, decided, voted
+from mmos.patterns.electorate import Electorate
 from mmos.patterns.ensemble import answers, missed
-from mmos.patterns.plan import Contributor
 from mmos.patterns.steps import first_words
 from mmos.patterns.work import Contribution, Outcome, Work
-
-FIRST = 2
-"""So many are asked at once."""
+from mmos.voting.ballot import Ballot
+from mmos.voting.cascade import Cascade
 
 
 class Voting:
@@ -22,47 +20,49 @@ class Voting:
 
     async def run(self, work: Work) -> Outcome:
         if work.plan.voting == "auto":
-            return await _cascade(work)
+            return await Asking(work, await Electorate.of(work)).outcome()
         given = await answers(work)
-        answered = _enough(work, given)
-        outcome = await voted(work, answered)
+        outcome = await voted(work, _enough(work, given))
         return replace(outcome, why="; ".join(filter(None, (outcome.why, missed(given, work)))))
 
 
-async def _cascade(work: Work) -> Outcome:
-    """Ask two, and then one after the other until more than half agree. A member that fails is replaced by the next one."""
-    waiting = in_order(work.plan.members, await work.plan.insight.trust(work.task), work.plan.insight.resident())
-    given: list[Contribution] = []
-    count: Count | None = None
-    while waiting:
-        answered = [one for one in given if one.ok]
-        batch = waiting[: max(1, FIRST - len(answered), work.plan.min_members - len(answered))]
-        waiting = waiting[len(batch) :]
-        given += await work.side_by_side([work.ask(one, first_words(work.plan.templates, one, work.task)) for one in batch], least=0)
-        answered = [one for one in given if one.ok]
-        if len(answered) < max(FIRST, work.plan.min_members):
-            continue
-        count = await counted(work, answered)
-        if len(count.result.behind) >= FIRST and count.is_clear:
-            break
-    answered = _enough(work, given)
-    outcome = await decided(work, answered, count or await counted(work, answered))
-    failed = [one.member.name for one in given if not one.ok]
-    asked = f"asked {len(given)} of {len(work.plan.members)}"
-    return replace(outcome, why="; ".join(filter(None, (outcome.why, asked, f"{', '.join(failed)} gave no answer" if failed else ""))))
+@dataclass
+class Asking:
+    """Asks members one after the other, the first two at once, until enough agree."""
 
+    work: Work
+    electorate: Electorate
+    given: list[Contribution] = field(default_factory=list)
 
-def in_order(members: Sequence[Contributor], trust: Mapping[str, float], resident: Collection[str]) -> list[Contributor]:
-    """Whom to ask: the most trusted first, else the largest; then one of another family, in memory if possible; then the others."""
-    ranked = sorted(members, key=lambda one: (-trust.get(one.model, _usual(trust)), -(billions(one.model) or 0.0)))
-    first = ranked[0]
-    others = [one for one in ranked[1:] if family(one.model) != family(first.model)] or ranked[1:]
-    seconds = [one for one in others if one.model in resident] or others
-    return [first, *seconds[:1], *(one for one in ranked[1:] if one not in seconds[:1])]
+    @property
+    def answered(self) -> list[Contribution]:
+        return [one for one in self.given if one.ok]
 
+    async def outcome(self) -> Outcome:
+        members = {one.name: one for one in self.work.plan.members}
+        while names := await self._next():
+            asks = [self.work.ask(members[name], first_words(self.work.plan.templates, members[name], self.work.task)) for name in names]
+            self.given += await self.work.side_by_side(asks, least=0)
+        answered = _enough(self.work, self.given)
+        outcome = await decided(self.work, answered, await counted(self.work, answered))
+        failed = [one.member.name for one in self.given if not one.ok]
+        asked = f"asked {len(self.given)} of {len(members)}"
+        return replace(outcome, why="; ".join(filter(None, (outcome.why, asked, f"{', '.join(failed)} gave no answer" if failed else ""))))
 
-def _usual(trust: Mapping[str, float]) -> float:
-    return sum(trust.values()) / len(trust) if trust else 0.0
+    async def _next(self) -> list[str]:
+        """Whom to ask now. A member that fails is replaced by the next one."""
+        kind, read = self.electorate.ballots(self.answered)
+        ballots = {one.member.name: read.get(one.key, Ballot(None, one.why)) for one in self.given}
+        models = {one.name: one.model for one in self.work.plan.members}
+        cascade = Cascade(
+            list(models), self.electorate.trust, self.electorate.group, self.electorate.likely(kind),
+            {name for name, model in models.items() if model in self.work.plan.insight.resident()},
+            models, await self.electorate.same(kind, read),
+        )  # fmt: skip
+        names = cascade.next(ballots)
+        if not names and len(self.answered) < self.work.plan.min_members:
+            names = [name for name in cascade.order() if name not in ballots][:1]
+        return names
 
 
 def _enough(work: Work, given: Sequence[Contribution]) -> list[Contribution]:

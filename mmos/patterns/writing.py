@@ -37,7 +37,7 @@ async def weighted(work: Work, given: Sequence[Contribution]) -> Outcome:
     from mmos.patterns.counting import counted_by_weight
 
     weights = {one.member.name: one.member.weight for one in given}
-    return await counted_by_weight(work, given, weights) or await synthesized(work, given, weights)
+    return await counted_by_weight(work, given) or await synthesized(work, given, weights)
 
 
 def dissent_lines(work: Work, dissent: Mapping[str, str]) -> str:
