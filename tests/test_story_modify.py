@@ -174,3 +174,30 @@ async def test_a_crash_in_the_middle_is_put_back_by_the_next_command(folder: Pat
     assert "A rewrite was interrupted. As before it again: a.txt, src/main.cpp." in told.err
     assert ((folder / "a.txt").read_text(), (folder / "src" / "main.cpp").read_bytes()) == ("old\n", OLD)
     assert sorted(one.name for one in folder.iterdir() if one.name.startswith(".mmos")) == [".mmos"]
+
+
+CAMUS = """
+backends:
+  - {name: llama3-local, type: ollama, url: "http://127.0.0.1:9", model: "llama3:8b"}
+  - {name: coder-local, type: ollama, url: "http://127.0.0.1:9", model: "coder:7b"}
+pipelines:
+  usual: [llama3-local]
+  refine: [llama3-local, coder-local]
+defaults: {pipeline: usual}
+"""
+
+
+async def test_a_pipeline_of_camus_prints_its_lines_and_one_diff(folder: Path):
+    (folder / ".camus").mkdir()
+    (folder / ".camus" / "config.yml").write_text(CAMUS)
+    shown = await command(folder, "modify", "add comments", "--file", "src/main.cpp", "--pipeline", "refine", "--rehearse")
+    assert shown.code == 0, shown.err
+    assert shown.out.splitlines() == [
+        "[INFO] Pipeline Step 1/2: Using model 'llama3-local'...", "[INFO] Pipeline Step 2/2: Using model 'coder-local'...",
+        "--- a/src/main.cpp", "+++ b/src/main.cpp", "@@ -1,3 +1,4 @@",
+        "+// add comments (rehearsed)", " int main() {", "     return 0;", " }",
+    ]  # fmt: skip
+    assert (folder / "src" / "main.cpp").read_bytes() == OLD
+    usual = await command(folder, "modify", "add comments", "--file", "src/main.cpp", "--rehearse", "--json")
+    assert usual.document["files"][0]["by"] == "usual"
+    assert "[INFO] Pipeline Step 1/1: Using model 'llama3-local'..." in usual.err

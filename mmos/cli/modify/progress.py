@@ -8,17 +8,24 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import TextIO
 
 import click
 
 from mmos.app.modifying import Rewrite
 from mmos.cli.output import whole_seconds
+from mmos.cli.pipeline_lines import PipelineLines
 from mmos.cli.styles import style
 from mmos.cli.text import flat, harmless
 from mmos.cli.trace import progress
+from mmos.config.load import Config
 from mmos.event import Event
 from mmos.plurals import counted
 from mmos.rewriting.sources import Source
+
+
+def _stdout() -> TextIO:
+    return sys.stdout
 
 
 def _at_terminal() -> bool:
@@ -34,12 +41,20 @@ class Progress:
     """Prints the events of the runs as lines, with the file before them if there are several."""
 
     total: int
+    config: Config
     quiet: bool = False
+    out: TextIO = field(default_factory=_stdout)
+    """Where the lines of a pipeline go."""
     shown: bool = field(default_factory=_at_terminal)
     clock: Callable[[], float] = time.monotonic
     done: int = 0
+    _pipelines: dict[str, PipelineLines] = field(default_factory=dict)
+    """By file: what happens in one run says nothing about another one."""
 
     def on_event(self, source: Source, event: Event) -> None:
+        if source.name not in self._pipelines:
+            self._pipelines[source.name] = PipelineLines.of(self.config, self._announce)
+        self._pipelines[source.name].on_event(event)
         self.say(event, self._of(source))
 
     def say(self, event: Event, before: str = "") -> None:
@@ -47,6 +62,9 @@ class Progress:
         line = " ".join(progress(event).splitlines())
         if line and self.shown and not self.quiet:
             click.echo(style(harmless(f"{before}{line}"), "dim"), err=True)
+
+    def _announce(self, line: str) -> None:
+        click.echo(harmless(line), file=sys.stderr if self.quiet else self.out)
 
     def on_end(self, rewrite: Rewrite) -> None:
         self.done += 1

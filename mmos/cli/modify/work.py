@@ -66,9 +66,10 @@ class Work:
             for way in ways:
                 app.cast(way.options)  # what no run could do is said once, before any model is asked
             self.command = app.config.orchestration.quality.command if self.job.validate else ()
+            out = sys.stdout
             with redirect_stdout(sys.stderr):  # tools may print
                 sources = sources or await self._found(app, ways[0].options)
-                self.rewrites = await self._rewritten(app, ways, sources)
+                self.rewrites = await self._rewritten(app, ways, sources, Progress(len(sources), app.config, self.options.json, out))
 
     async def _found(self, app: App, options: RunOptions) -> list[Source]:
         """The files that a model names after it has looked."""
@@ -76,15 +77,14 @@ class Work:
 
         if not self.options.json:
             click.echo("mmos: A model looks for the files that must change.", err=True)
-        progress = Progress(1, quiet=self.options.json)
+        progress = Progress(1, app.config, self.options.json)
         paths = await find(app, self.job.instruction, self.tree, options, progress.say)
         click.echo(
             f"mmos: found {counted(len(paths), 'file')}: {', '.join(flat(str(path.relative_to(self.tree))) for path in paths)}", err=True
         )
         return sources_of(paths, self.tree)
 
-    async def _rewritten(self, app: App, ways: Sequence[Way], sources: Sequence[Source]) -> list[Rewrite]:
-        progress = Progress(len(sources), quiet=self.options.json)
+    async def _rewritten(self, app: App, ways: Sequence[Way], sources: Sequence[Source], progress: Progress) -> list[Rewrite]:
         options = ModifyOptions(
             tuple(ways), self.job.validate, self.job.quality_threshold, on_event=progress.on_event, on_end=progress.on_end
         )
