@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from mmos.config.patterns_schema import Pattern
-from mmos.config.schema import Orchestration
+if TYPE_CHECKING:
+    from mmos.config.patterns_schema import Pattern
+    from mmos.config.schema import Orchestration
 
 READY: Mapping[str, tuple[str, str]] = {
     "analysis_generation": ("analyze", "generate"),
@@ -33,6 +35,8 @@ def pattern_of(orchestration: Orchestration, name: str) -> Pattern | None:
 
 def ready(name: str, roles: Sequence[str]) -> Pattern:
     """A ready sequence. `roles`: those that may be consulted."""
+    from mmos.config.patterns_schema import Pattern  # checks and completion need only the names
+
     members = [{"role": role, "task": task} for role, task in zip(members_of(name, roles), READY[name], strict=True)]
     return Pattern.model_validate({"pattern": "sequential", "models": members})
 
