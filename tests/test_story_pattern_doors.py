@@ -104,3 +104,15 @@ async def test_a_pattern_answers_in_chat_until_it_is_turned_off(tmp_path: Path) 
             at.say("/quit")
             assert await at.ended() == 0
         assert [len(on.on.heard(role)) for role in ("arbiter", "coding", "reasoning")] == [2, 2, 2]
+
+
+async def test_at_a_terminal_each_member_at_work_has_a_live_line_that_leaves_nothing(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": [], "coding": ["one"], "reasoning": ["two"]}) as on:
+        on.on.host.faults.add("late", path="/api/chat", seconds=0.5)
+        async with terminal(tmp_path, "run", "--multi-model", "generation_validation", "Count.", columns=120) as at:
+            await at.shows("Running sequential pattern with 2 models...")
+            await at.shows("coding · coding")
+            assert await at.ended() == 0
+        left = [line for line in at.lines if line]
+        assert [line[:12] for line in left if "coding" in line] == ["  ✓ coding o"]
+        assert "two" in left

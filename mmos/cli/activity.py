@@ -215,6 +215,11 @@ class Activity:
             self._top = event.pattern
         return seen(event) if self._top and getattr(event, "pattern", "") == self._top else ""
 
+    def members(self, now: float, width: int) -> list[str]:
+        """Draw one live line for each member at work in the pattern that answers the user."""
+        works = [inner for work in self._patterns.values() if work in self.works and work.ended is None for inner in work.below]
+        return [line(inner, now, width, depth) for work in works if work.ended is None for depth, inner in work.tree()]
+
     def is_member(self, lane: str) -> bool:
         """Whether a lane is below a pattern, whose own events tell of it."""
         return lane.startswith(self._places) if self._places else False

@@ -15,7 +15,8 @@ import click
 
 from mmos import events
 from mmos.cli.activity import Activity
-from mmos.cli.output import one_line, whole_seconds, write_unchanged
+from mmos.cli.live_block import LiveBlock
+from mmos.cli.output import draws, one_line, whole_seconds, write_unchanged
 from mmos.cli.styles import style
 from mmos.cli.text import harmless
 from mmos.cli.trace import progress
@@ -93,14 +94,23 @@ class RunDisplay:
     _early: list[Hint] = field(default_factory=list)
     _waits: dict[str, float] = field(default_factory=dict)
     """When it was last printed how long a lane waits."""
+    _block: LiveBlock = field(init=False)
+    """The members of a pattern at work."""
+    _ticks: bool = field(init=False)
+    """Whether the block is drawn again and again."""
 
     def __post_init__(self) -> None:
         if self.heartbeat is not None:
             self._live = self.heartbeat.live
+        self._block, self._ticks = LiveBlock(self.err, self._members), self.progress and draws(self.err)
+
+    def _members(self, width: int) -> list[str]:
+        """The lines of members at work, where nothing else is being written."""
+        return [] if self._open or self._waiting is not None else self._live.members(self.clock(), width)
 
     def on_hint(self, hint: Hint) -> None:
         """Print the arbiter's text as it comes. Report other participants when they are done."""
-        self._live.on_hint(hint, 0.0)
+        self._live.on_hint(hint, self.clock())
         if hint.outlook is not None:
             self._show_wait(hint, hint.outlook)
         if hint.depth:
@@ -112,6 +122,8 @@ class RunDisplay:
 
     def _show_wait(self, hint: Hint, outlook: Outlook) -> None:
         """Print how long a request waits: at once, and then every few seconds."""
+        if self._ticks and self._live.is_member(hint.lane):
+            return  # its live line says it
         now = self.clock()
         if self.progress and self._waits.get(hint.lane, -math.inf) <= now - WAITS:
             self._waits[hint.lane] = now
@@ -132,7 +144,7 @@ class RunDisplay:
 
     def on_event(self, event: events.Event) -> None:
         """Print one event of the journal as a line."""
-        self._live.on_event(event, 0.0)
+        self._live.on_event(event, self.clock())
         if not self.progress:
             if self.patterns and (line := self._live.of_patterns(event)):
                 self._print(" ".join(line.splitlines()))
@@ -150,13 +162,16 @@ class RunDisplay:
     @asynccontextmanager
     async def alive(self) -> AsyncIterator[None]:
         """Print signs of life while the run inside runs."""
-        beating = asyncio.create_task(self.heartbeat.beat(self._beat)) if self.heartbeat is not None else None
+        tasks = [asyncio.create_task(self.heartbeat.beat(self._beat))] if self.heartbeat is not None else []
+        if self._ticks:
+            tasks.append(asyncio.create_task(self._block.tick()))
         try:
             yield
         finally:
-            if beating is not None:
-                beating.cancel()
-                await asyncio.gather(beating, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._block.erase()
 
     def _beat(self, line: str) -> None:
         if self._waiting is None:  # an open question already shows that the run waits
@@ -167,6 +182,7 @@ class RunDisplay:
         """Print everything from before the question, then hold back lines until it is answered."""
         if self.progress:
             await self._questions.setdefault(question, asyncio.Event()).wait()
+        self._block.erase()
         self._waiting = []
         try:
             yield
@@ -206,6 +222,7 @@ class RunDisplay:
         self._print(line)
 
     def _print(self, line: str) -> None:
+        self._block.erase()
         if self._open and self.out.isatty():  # in a file or a pipe, nothing may interrupt the answer
             self._write("\n")
         click.echo(style(harmless(line), "dim"), file=self.err)  # `echo` removes styles if there is no terminal
@@ -231,6 +248,7 @@ class RunDisplay:
         self.printed = ""
 
     def _write(self, text: str) -> None:
+        self._block.erase()
         write_unchanged(text, self.out)
         self.out.flush()
         self._restart_heartbeat()
