@@ -32,6 +32,8 @@ def same_model(one: str, other: str) -> bool:
     return canonical(one) == canonical(other)
 
 
+READY_TOOLS = ("files", "shell", "web")
+"""The words with which a configuration names the tools that MMOS has ready."""
 PATTERN = "pattern:"
 """What stands before the name of a pattern where it stands for a model."""
 

@@ -133,13 +133,14 @@ async def test_a_crash_between_intent_and_result_changes_nothing_twice(root: Pat
         return ""
 
     state = tmp_path / "state"
-    async with stage({"arbiter": [WRITE, "Done."]}, tools=[replace(write, run=hang)], state=state) as on:
+    async with stage({"arbiter": [WRITE, "Done."]}) as on:
         names: list[str] = []
-        run = asyncio.create_task(on.app.run("Go.", watch=Watch(on_start=names.append)))
-        await reached.wait()
-        run.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await run
+        async with mmos.open(on.config, state=state, tools=[replace(write, run=hang)]) as app:
+            run = asyncio.create_task(app.run("Go.", watch=Watch(on_start=names.append)))
+            await reached.wait()
+            run.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await run
         async with mmos.open(on.config, state=state, tools=[write]) as again:
             answer = await again.resume(names[0])
             (end,) = await facts(again, answer.run, CallFinished)

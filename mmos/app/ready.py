@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mmos.config.load import Config
-from mmos.config.tools_schema import READY, Access, CommandAccess, FileAccess, PageAccess, ready_in
+from mmos.config.tools_schema import Access, CommandAccess, FileAccess, PageAccess, ready_in
 from mmos.config.wording import Place, listed, perhaps, shown
 from mmos.errors import Problem, UsageError
+from mmos.names import READY_TOOLS
 from mmos.prompting.templates import Templates
 from mmos.toolbox import Tool, Toolbox
 
@@ -47,18 +48,18 @@ def ready_for_run(names: Sequence[str], folder: str, config: Config, box: Toolbo
     tools: list[Tool] = []
     settings = {name: access for name, _, access in ready_in(config.orchestration.tools)}
     for name in names:
-        if name in READY and name in settings:
+        if name in READY_TOOLS and name in settings:
             tools += [box.tools[tool.name] for tool in ready_tools(name, settings[name], ground, templates) if tool.name in box]
         elif name == "web":
             raise UsageError(f"The tool web has no host yet: {_NO_HOSTS}.", next_step="Write it under `tools` of orchestration.yaml.")
         elif name == FINDING:
             tools += finding_tools(ground, templates)
-        elif name in READY:
+        elif name in READY_TOOLS:
             tools += ready_tools(name, None, ground, templates)
         elif name in box:
             tools.append(box.tools[name])
         else:
-            known = [*READY, *box.names]
+            known = [*READY_TOOLS, *box.names]
             raise UsageError(f"There is no tool {shown(name)!r}{perhaps(name, known) or '.'}", next_step=f"There are: {listed(known)}.")
     return Toolbox.of(tools)
 

@@ -10,15 +10,13 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag
 from mmos.config.section import Section
 from mmos.config.values import Seconds, Text, VariableName, allowed, one_of
 from mmos.config.wording import Place
-
-READY = ("files", "shell", "web")
-"""The tools that MMOS has ready. Each is several functions or one."""
+from mmos.names import READY_TOOLS
 
 Permission = Literal["ask", "allow"]
 ToolName = Annotated[
     str,
-    Field(pattern=rf"^({'|'.join(READY)}|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*)$"),
-    allowed(f"{', '.join(READY)}, or module:function, like mytools:read_file"),
+    Field(pattern=rf"^({'|'.join(READY_TOOLS)}|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*)$"),
+    allowed(f"{', '.join(READY_TOOLS)}, or module:function, like mytools:read_file"),
 ]
 Address = Annotated[
     str,
@@ -92,7 +90,7 @@ def functions_in(tools: list[str | ReadyTools] | ReadyTools) -> Mapping[int, str
     """The user's functions, by their position in the list."""
     if isinstance(tools, ReadyTools):
         return {}
-    return {place: tool for place, tool in enumerate(tools) if isinstance(tool, str) and tool not in READY}
+    return {place: tool for place, tool in enumerate(tools) if isinstance(tool, str) and tool not in READY_TOOLS}
 
 
 def ready_in(tools: list[str | ReadyTools] | ReadyTools) -> list[tuple[str, Place, Access | None]]:
@@ -103,7 +101,7 @@ def ready_in(tools: list[str | ReadyTools] | ReadyTools) -> list[tuple[str, Plac
     found: list[tuple[str, Place, Access | None]] = []
     for place, entry in entries:
         if isinstance(entry, ReadyTools):
-            found += [(name, (*place, name), access) for name in READY if (access := getattr(entry, name)) is not None]
-        elif entry in READY:
+            found += [(name, (*place, name), access) for name in READY_TOOLS if (access := getattr(entry, name)) is not None]
+        elif entry in READY_TOOLS:
             found.append((entry, place, None))
     return found

@@ -189,11 +189,11 @@ def _defaults(options: Options, incomplete: str) -> Offers:
 
 def _tools(options: Options, incomplete: str) -> Offers:  # noqa: ARG001
     """Offer the tools that are ready, and the user's functions."""
-    from mmos.config.tools_schema import READY
+    from mmos.names import READY_TOOLS
 
     named = _configured(options).get("tools")
     functions = [text.partition(":")[2] for text in named if isinstance(text, str) and ":" in text] if isinstance(named, list) else []
-    return [(name, "") for name in [*READY, *functions]]
+    return [(name, "") for name in [*READY_TOOLS, *functions]]
 
 
 def _topics(options: Options, incomplete: str) -> Offers:  # noqa: ARG001
