@@ -168,6 +168,20 @@ def test_lists_and_searches_leave_out_what_git_ignores(root: Path) -> None:
     assert [found.path for found in searched(Folder(root), Query("x = 5")).lines] == ["keep.log", "src/build/d.py"]
 
 
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("*.py", ["src/a.py"]), ("src/*", ["src/a.py", "src/b.h"]), ("src/**/*.{py,h}", ["src/a.py", "src/b.h", "src/in/c.h"]), ("**/*.py", ["src/a.py"]),
+        ("./src/in/*", ["src/in/c.h"]), ("*.{c,h}", ["src/b.h", "src/in/c.h"]), ("nosuch/*", []), ("{a,b}.{py,h}", ["src/a.py", "src/b.h"]), ("{" * 99, []),
+    ],
+)  # fmt: skip
+def test_files_are_chosen_by_pattern(root: Path, pattern: str, found: list[str]) -> None:
+    (root / "src" / "in").mkdir()
+    (root / "src" / "b.h").touch()
+    (root / "src" / "in" / "c.h").touch()
+    assert [place for place, _ in listed(Folder(root), ".", pattern, 100).files] == found
+
+
 def test_a_search_finds_lines_by_text_and_by_pattern(root: Path) -> None:
     folder = Folder(root)
     assert [(one.path, one.number, one.text) for one in searched(folder, Query("y =")).lines] == [("src/a.py", 2, "y = 2")]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from mmos.calls.patience import LENGTH_A_STEP, Misread, Patience
 from mmos.calls.patterns import UnknownPattern, literal, search
 from mmos.errors import ToolError
 from mmos.tools.ready.folder import MOST_BYTES, Entry, Folder, Parts
-from mmos.tools.ready.ignoring import Rule, is_ignored, rules_of
+from mmos.tools.ready.ignoring import Rule, fits_path, is_ignored, rules_of
 from mmos.tools.ready.texts import lines_of, read_text
 
 MOST_SEEN = 20_000
@@ -22,6 +22,8 @@ FOLDING = "(?i)"
 STEPS = 200_000
 """The work that one regular expression may take. One step takes a few microseconds."""
 _IGNORES = ".gitignore"
+MOST_PATTERNS = 50
+_BRACES = re.compile(r"\{([^{}]*)\}")
 
 Rules = tuple[tuple[int, Sequence[Rule]], ...]
 
@@ -47,10 +49,11 @@ class Result:
 def listed(folder: Folder, path: str, pattern: str, most: int) -> Result:
     """The files below a path whose name or path fits the pattern."""
     files: list[tuple[str, Entry]] = []
+    patterns = _alternatives(pattern)
     for seen, (place, entry) in enumerate(_walk(folder, path), 1):
         if seen > MOST_SEEN:
             return Result(files, why="seen")
-        if entry.kind == "file" and _fits(place, pattern):
+        if entry.kind == "file" and _fits(place, patterns):
             if len(files) == most:
                 return Result(files, why="found")
             files.append((place, entry))
@@ -77,11 +80,11 @@ def searched(folder: Folder, query: Query) -> Result:
     """The lines that have the text."""
     lines: list[Found] = []
     room, patience = MOST_SEARCHED, Patience(STEPS * LENGTH_A_STEP)
-    needed = _needed(query)
+    needed, patterns = _needed(query), _alternatives(query.pattern)
     for seen, (place, entry) in enumerate(_walk(folder, query.path), 1):
         if seen > MOST_SEEN or room < 0:
             return Result(lines=lines, why="seen")
-        if entry.kind != "file" or not _fits(place, query.pattern):
+        if entry.kind != "file" or not _fits(place, patterns):
             continue
         room -= min(entry.size, MOST_BYTES)
         try:
@@ -163,11 +166,17 @@ def _rules_in(folder: Folder, parts: Parts, entries: Sequence[Entry]) -> Iterato
         yield len(parts), rules_of(text)
 
 
-def _fits(place: str, pattern: str) -> bool:
-    """Whether a path, or the name at its end, fits a pattern such as `*.py` or `src/*`."""
-    return (
-        not pattern
-        or fnmatchcase(place, pattern)
-        or fnmatchcase(place.rpartition("/")[2], pattern)
-        or (pattern.startswith("**/") and fnmatchcase(place, pattern[3:]))
-    )
+def _fits(place: str, patterns: Sequence[str]) -> bool:
+    """Whether a path, or the name at its end, fits one of the patterns. Without patterns, each does."""
+    path = place.split("/")
+    return not patterns or any(fits_path(path if "/" in pattern else path[-1:], pattern.split("/")) for pattern in patterns)
+
+
+def _alternatives(pattern: str) -> list[str]:
+    """The patterns that one with braces stands for: `*.{c,h}` is `*.c` and `*.h`. None for an empty one."""
+    patterns = [pattern.removeprefix("./").strip("/")] if pattern else []
+    while len(patterns) < MOST_PATTERNS and (braces := next(filter(None, map(_BRACES.search, patterns)), None)):
+        patterns.remove(braces.string)
+        head, tail = braces.string[: braces.start()], braces.string[braces.end() :]
+        patterns += [f"{head}{word}{tail}" for word in braces[1].split(",")]
+    return patterns[:MOST_PATTERNS]

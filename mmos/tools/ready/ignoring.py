@@ -28,7 +28,7 @@ class Rule:
         """Whether it names this path, which is relative to the folder of its file."""
         if self.folder and not folder:
             return False
-        return _fit(path, self.parts) if self.anchored else fnmatchcase(path[-1], self.parts[0])
+        return fits_path(path, self.parts) if self.anchored else fnmatchcase(path[-1], self.parts[0])
 
 
 def rules_of(text: str) -> tuple[Rule, ...]:
@@ -48,8 +48,8 @@ def _rule(line: str) -> Rule | None:
     return Rule(parts, words.endswith("/"), "/" in words.rstrip("/"), keeps)
 
 
-def _fit(path: Sequence[str], parts: Sequence[str]) -> bool:
-    """Whether the parts of a path fit those of a rule. `**` stands for any number of parts."""
+def fits_path(path: Sequence[str], parts: Sequence[str]) -> bool:
+    """Whether the parts of a path fit those of a pattern. `**` stands for any number of parts."""
     places = {0}
     for part in parts:
         if part == "**":
