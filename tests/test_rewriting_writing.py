@@ -4,8 +4,11 @@ import os
 from collections.abc import Callable
 from itertools import count, product
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mmos.errors import UsageError
 from mmos.rewriting.sources import source_of, sources_of, tree_of
@@ -190,3 +193,33 @@ def test_the_working_tree_is_that_of_git(tree: Path, tmp_path: Path) -> None:
     assert tree_of(tree / "deep" / "er") == tree
     (tmp_path / "other").mkdir()
     assert tree_of(tmp_path / "other") == tmp_path / "other"
+
+
+ODD_LINES = st.lists(st.text(st.sampled_from("ab é\t\x0c"), max_size=6), max_size=8)
+ANY_ENDS = st.lists(st.sampled_from(("\n", "\r\n", "\r")), min_size=9, max_size=9)
+
+
+@given(ODD_LINES, ANY_ENDS, st.sampled_from(FORMS[:5]), st.booleans(), ODD_LINES, st.integers(0, 30))
+@settings(max_examples=60, deadline=None)
+def test_any_text_is_rewritten_whole_or_not_at_all(
+    lines: list[str], ends: list[str], form: tuple[str, bytes], final: bool, new: list[str], step: int
+) -> None:
+    text = "".join(map("".join, zip(lines, ends, strict=False)))
+    data = form[1] + (text if final or not lines else text + "b").encode(form[0])
+    with TemporaryDirectory() as folder:
+        tree = Path(os.path.realpath(folder), "tree")
+        tree.mkdir()
+        (tree / "a").write_bytes(data)
+        source = source_of(tree / "a", tree)
+        wanted = source.text.fitted("\n".join(new))
+        written = source.text.bytes_of(wanted)
+        try:
+            write([Change(source, written)], tree.parent / "state", tree, "W1", crash_at(step)).finish()
+        except Crash:
+            settle(tree.parent / "state", tree)
+        now = (tree / "a").read_bytes()
+        assert now in (data, written)
+        read = source_of(tree / "a", tree).text
+        assert read.text in (source.text.text, wanted)
+        assert read.form.mark == source.text.form.mark
+        assert set(read.form.ends) <= (set(source.text.form.ends) or {"\n"})

@@ -201,3 +201,10 @@ async def test_a_pipeline_of_camus_prints_its_lines_and_one_diff(folder: Path):
     usual = await command(folder, "modify", "add comments", "--file", "src/main.cpp", "--rehearse", "--json")
     assert usual.document["files"][0]["by"] == "usual"
     assert "[INFO] Pipeline Step 1/1: Using model 'llama3-local'..." in usual.err
+
+
+async def test_models_find_the_files_themselves(folder: Path):
+    found = await command(folder, "modify", "add comments to main.cpp", "--agentic", "--rehearse", "--apply")
+    assert found.code == 0, found.err
+    assert "found 1 file: src/main.cpp" in found.err
+    assert (folder / "src" / "main.cpp").read_bytes() == b"// add comments to main.cpp (rehearsed)\r\n" + OLD

@@ -15,7 +15,7 @@ from mmos.rehearsal.passages import from_notes, note
 from mmos.rehearsal.personas import Contradict, Leak, Model, Rule, Skill, Step, Turn, When, unfold
 from mmos.rehearsal.pieces import BadByte, Call, Cut, Fail, Finish, Loop, Piece, Ramble, Raw, Say, Stall, Think
 from mmos.rehearsal.prompt import Prompt
-from mmos.rehearsal.rewriting import commit_message, rewritten
+from mmos.rehearsal.rewriting import commit_message, looked_for, rewritten
 from mmos.rehearsal.schema import express
 from mmos.rehearsal.skills import SKILLS
 from mmos.rehearsal.talking import speak, takes_part
@@ -56,6 +56,8 @@ def _persona(model: Model, prompt: Prompt) -> list[Piece]:
         return [] if prompt.results else speak(prompt, _by_rules(model, prompt) or _habit(model, prompt))
     if (read := note(prompt) or rewritten(prompt) or commit_message(prompt)) is not None:
         return [Say(read)]
+    if (looking := looked_for(prompt)) is not None:
+        return [looking]
     together = bring_together(prompt) if model.named_tools else None
     asked = _from_notes(prompt) or together or _named_tools(model, prompt)
     return _with_signature(asked or _verdict(prompt) or _by_rules(model, prompt) or _habit(model, prompt), model.signature)
