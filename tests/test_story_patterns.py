@@ -289,3 +289,14 @@ async def test_another_member_takes_the_file_over_whose_member_fails():
         assert sorted(rows[:3]) == [("nowhere", "failed", "a.py"), ("one", "answered", "a.py"), ("one", "answered", "b.py")]
         assert "## a.py\n\nA." in (answer.text or "")
         assert "## b.py\n\nB." in (answer.text or "")
+
+
+async def test_a_later_step_reads_the_files_of_the_task_where_they_have_room():
+    own = {"model": "three", "prompt": "Only this: {{ previous_output }}"}
+    pattern = {"pattern": "sequential", "models": [{"role": "coding"}, {"role": "analysis"}, own]}
+    for text, reads in (("x = 1\n", True), ("word " * 4_500, False)):
+        async with stage({"arbiter": [], "coding": ["One."] * 9, "analysis": ["Two."], "three": ["Three."]}) as on:
+            answer = await on.app.run("Review.", files=[File("a.py", text)], options=RunOptions(pattern=pattern))
+            assert answer.text == "Three."
+            assert ("a.py" in on.heard("analysis")[0]) is reads
+            assert on.heard("three") == ["Only this: Two."]

@@ -150,9 +150,10 @@ class Patterns:
         if member.role is not None:
             if member.role not in self.roles:
                 raise UsageError(f"There is no role {member.role!r}; roles: {', '.join(self.roles)}.")
-            return Contributor(name, member.role, self.roles[member.role].model, member.task or "", member.prompt or "", member.weight)
+            role = self.roles[member.role]
+            return Contributor(name, member.role, role.model, member.task or "", member.prompt or "", member.weight, role.window)
         who = self._participant(name, model, host, member)
-        return Contributor(name, who, who.model, member.task or "", member.prompt or "", member.weight)
+        return Contributor(name, who, who.model, member.task or "", member.prompt or "", member.weight, who.window)
 
     def _participant(self, name: str, model: str, host: str, member: PatternMember) -> Participant:
         if pattern_named(model):

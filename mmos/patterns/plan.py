@@ -30,6 +30,8 @@ class Contributor:
     prompt: str = ""
     """What it reads in place of the usual text."""
     weight: float = 1.0
+    window: int = 0
+    """The tokens that its model sees at once. 0: not known."""
 
 
 class Guide(Protocol):

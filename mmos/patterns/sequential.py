@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mmos.patterns.carrying import too_few
+from mmos.patterns.plan import Contributor
 from mmos.patterns.steps import first_words, next_words
 from mmos.patterns.work import Contribution, Outcome, Work
+from mmos.prompting.budget import estimate
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,9 @@ class Sequential:
             text = (
                 next_words(work.plan.templates, member, work.task, before) if good else first_words(work.plan.templates, member, work.task)
             )
-            given = await work.ask(member, text, key=key, aloud=is_last and not work.plan.validate, files=not good)
+            given = await work.ask(
+                member, text, key=key, aloud=is_last and not work.plan.validate, files=not good or _has_room(work, member)
+            )
             if given.ok:
                 self._keep(work, good, given)
         if len(good) < max(1, min(work.plan.min_members, len(members))):
@@ -45,6 +49,11 @@ class Sequential:
             work.roll_back(given.key, good[-1].contribution.key, step.fault)
             return
         good.append(step)
+
+
+def _has_room(work: Work, member: Contributor) -> bool:
+    """Whether a later step reads the files of the task, too: where they fill at most half of its window."""
+    return not member.prompt and 2 * sum(estimate(file.text) for file in work.message.files) <= member.window
 
 
 def checked(work: Work, given: Contribution) -> Step:
