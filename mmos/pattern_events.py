@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -133,3 +133,29 @@ class PatternAdvised(Event):
     text: str = ""
     role: str = ""
     pattern: str = ""
+
+
+@dataclass(frozen=True)
+class PatternEvaluated(Event):
+    """A pattern and its members answered the same cases. It stands in no run."""
+
+    kind = "pattern_evaluated"
+    name: str
+    digest: str = ""
+    """Of its keys in the configuration. With other keys it is another pattern."""
+    best: str = ""
+    """The member that is best on these cases."""
+    wins: bool = False
+    """Whether the pattern is better than that member."""
+    text: str = ""
+    """The verdict in sentences."""
+    cases: int = 0
+    score: float = 0.0
+    best_score: float = 0.0
+    interval: str = ""
+    """Of the lead of the pattern, in points, in which it lies with 95 %."""
+    gpu_seconds: float | None = None
+    best_gpu_seconds: float | None = None
+    right: Mapping[str, Mapping[str, Sequence[int]]] = field(default_factory=dict)
+    """By kind of task and model: how many answers were right, of how many."""
+    rehearsed: bool = False

@@ -120,6 +120,7 @@ def test_a_journal_of_a_stranger_offers_nothing_that_its_code_makes(folder: Path
         ("mmos prompts show cl", ["clarify"]),
         ("mmos patterns show ", ["code_review", "poll"]),
         ("mmos patterns show po", ["poll"]),
+        ("mmos patterns evaluate po", ["poll"]),
         ("mmos run --multi-model ", ["code_review", "poll"]),
         ("mmos run --strategy s", ["single", "sequential", "specialized"]),
         ("mmos run --pattern po", ["poll"]),

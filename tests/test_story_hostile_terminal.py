@@ -199,6 +199,7 @@ MORE: dict[tuple[str, ...], list[list[str]]] = {
     ("pipeline", "set-strategy"): [["single", "--dry-run"]],
     ("doctor",): [["--fix"], ["--quick", "-c", EVIL]],
     ("patterns", "show"): [[EVIL, "--offline"], [EVIL]],
+    ("patterns", "evaluate"): [[EVIL, "--cases", "evil.jsonl"], ["x", "--cases", EVIL]],
     ("prompts", "show"): [["brief"], ["coding", "--filled"]],
     ("hosts",): [["--host", EVIL]],
     ("hosts", "serve"): [["--gpus", EVIL], ["--gpus", "0", "--ollama", EVIL.replace("\0", "")]],
@@ -268,7 +269,7 @@ def test_no_command_lets_a_hostile_word_steer_a_terminal(place: Place, path: tup
     Path("evil.log").write_text(f"Traceback (most recent call last):\nValueError: {EVIL}\n", encoding="utf-8")
     if path == ("simulate",):
         Path("trace.jsonl").write_text(place.in_a_pipe("runs", "export", "--all", "--trace").out, encoding="utf-8")
-    if path == ("models", "compare"):
+    if path in (("models", "compare"), ("patterns", "evaluate")):
         rows = [
             {"id": f"{n}{EVIL}", "side": side + EVIL, "score": score, "why": EVIL} for n in range(9) for side, score in (("a", 1), ("b", 0))
         ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mmos.app.contest import Hall
+    from mmos.app.evaluating import Evaluation, Place
     from mmos.comparing.cases import Case
     from mmos.comparing.comparison import Comparison
     from mmos.comparing.sides import Side
@@ -57,3 +58,43 @@ class Comparing:
         await check_models(self, contest.entrants)
         await contest.hold()
         return comparison_of(contest, within, seed or 0)
+
+    async def evaluate(
+        self: Place,
+        pattern: str,
+        cases: Iterable[str | Case | Mapping[str, Any]],
+        *,
+        samples: int = 1,
+        judge: str = "",
+        seed: int | None = None,
+    ) -> Evaluation:
+        """Let a pattern and each of its members alone answer the same cases, and say whether the pattern is better than the best of them.
+
+        What came of it is kept: `mmos doctor` warns of a pattern that does not win, and votes trust members by it.
+
+        Args:
+            pattern: The name of a pattern in the configuration.
+            cases: Texts, `Case`s, or mappings with the fields of a case file.
+            samples: How many answers each side gives to each case.
+            judge: As for `compare`.
+            seed: As for `compare`.
+
+        Example::
+
+            evaluation = await app.evaluate("second_opinion", [mmos.Case("What is 6 times 7?", 42)])
+            print(evaluation.text)
+        """
+        from mmos.app.contest import Contest, Terms  # a run that evaluates nothing imports none of this
+        from mmos.app.entrants import entrants_of, judge_of
+        from mmos.app.evaluating import evaluation_of, keep, sides_of
+        from mmos.app.standing import check_models, check_terms, numbered
+
+        listed = list(numbered(cases))
+        check_terms(listed, judge, samples, 0.0)
+        entrants = entrants_of(self, sides_of(self.config, pattern))
+        contest = Contest(self, entrants, listed, Terms(samples, None, await judge_of(self, entrants, judge), seed))
+        await check_models(self, contest.entrants)
+        await contest.hold()
+        evaluation = evaluation_of(contest, pattern, seed=seed or 0)
+        await keep(self, contest, evaluation)
+        return evaluation

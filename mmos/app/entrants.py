@@ -14,6 +14,7 @@ from mmos.comparing.cases import Case
 from mmos.comparing.sides import Given, Side
 from mmos.errors import UsageError
 from mmos.judging.choosing import able
+from mmos.names import pattern_named
 from mmos.participant.cast import Cast
 from mmos.selection.checker import checker_of, is_named
 
@@ -70,7 +71,7 @@ def _of_spelling(app: Casting, spelling: str) -> Entrant:
 
 
 def options_of(spelling: str) -> RunOptions:
-    """The options of a run that answers as a side: `MODEL[@HOST]`, `role:NAME`, `strategy:NAME`, or `arbiter`."""
+    """The options of a run that answers as a side: `MODEL[@HOST]`, `role:NAME`, `pattern:NAME`, `strategy:NAME`, or `arbiter`."""
     if not isinstance(spelling, str) or not spelling.strip():
         raise UsageError("The name of a side is empty.", next_step="Write MODEL[@HOST], role:NAME or arbiter.")
     whole = RunOptions(
@@ -81,6 +82,8 @@ def options_of(spelling: str) -> RunOptions:
     if spelling.startswith(STRATEGY):
         return RunOptions.of_facts({**whole.as_facts(), "strategy": spelling.removeprefix(STRATEGY)})
     bare = replace(whole, validate=False)
+    if pattern := pattern_named(spelling):
+        return replace(bare, pattern=pattern)
     if spelling.startswith(ROLE):
         return replace(bare, role_only=spelling.removeprefix(ROLE))
     return replace(bare, model=spelling)

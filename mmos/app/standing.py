@@ -68,11 +68,12 @@ async def check_models(app: Hall, entrants: Sequence[Entrant]) -> None:
 # ---------------------------------------------------------------- what came of it
 
 
-def comparison_of(contest: Contest, within: float = WITHIN, seed: int = 0) -> Comparison:
-    """The comparison of what the sides have given so far."""
+def comparison_of(contest: Contest, within: float = WITHIN, seed: int = 0, sides: Sequence[str] = ()) -> Comparison:
+    """The comparison of what the sides have given so far. `sides`: some of them alone. Empty: all."""
     preferences, notes = _preferences(contest)
     scores = [score_of(one.entrant.name, one.case, contest.given[one.number]) for one in contest.attempts if one.number in contest.given]
-    names = [entrant.name for entrant in contest.entrants]
+    names = list(sides) or [entrant.name for entrant in contest.entrants]
+    scores = [score for score in scores if score.side in names]
     if contest.terms.judge in names and contest.judgements:
         notes.append(f"The judge {contest.terms.judge} is one of the sides. Models tend to prefer their own answers.")
     if contest.terms.judge and not contest.judgements:

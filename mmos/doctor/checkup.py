@@ -19,12 +19,13 @@ from mmos.config.roles import ResolvedRole
 from mmos.config.sources import expanded, is_file
 from mmos.config.wording import Place, perhaps
 from mmos.diagnosis.knowledge import pull
-from mmos.doctor import catalog, hosts, machine, models, ready, roles, tools
+from mmos.doctor import catalog, hosts, machine, models, patterns, ready, roles, tools
 from mmos.doctor.facts import Facts
 from mmos.doctor.findings import FAMILIES, Finding, error, warning
 from mmos.doctor.hosts import skew
 from mmos.doctor.machine import look_at_state, packages
 from mmos.doctor.models import lacking
+from mmos.doctor.patterns import evaluated
 from mmos.doctor.tools import Probing, rendered
 from mmos.errors import ConfigError, HostError, Problem
 from mmos.fitness.history import History
@@ -71,6 +72,7 @@ async def examine(config: Config, fleet: Fleet, around: Circumstances) -> Facts:
         unset_keys={name: server.api_key_env for name, server in servers.items() if server.api_key_env and not around.environ.get(server.api_key_env)},
         missing_files=dict(_missing_files(config, around.environ)),
         known=of_states(config, states, evidence),
+        evaluations=await evaluated(config, state),
         state=state,
         packages=packages(config),
         now=around.wall(),
@@ -240,6 +242,7 @@ CHECKS: tuple[Check, ...] = (
     hosts.versions,
     hosts.clocks,
     hosts.stuck,
+    patterns.winning,
     models.present,
     models.remote,
     models.alike,

@@ -16,6 +16,7 @@ from mmos.fitness.verdict import Verdict, verdict
 from mmos.fleet.survey import HostState
 from mmos.hosts.face import Card, Installed
 from mmos.names import canonical
+from mmos.pattern_events import PatternEvaluated
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,8 @@ class Facts:
     """Embedded hosts with models whose files are not there."""
     known: tuple[KnownModel, ...] = ()
     """The catalog of models."""
+    evaluations: Mapping[str, PatternEvaluated] = field(default_factory=dict)
+    """The newest evaluation of each pattern, if it is as it was then."""
     state: StateFolder | None = None
     packages: Packages = Packages()
     now: float = 0.0

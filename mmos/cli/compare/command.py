@@ -83,7 +83,7 @@ def compare(options: Options, sides: tuple[str, ...], **arguments: Any) -> int:
     from mmos.cli.compare.work import Job, run_comparison
     from mmos.comparing.cases import cases_of
 
-    cases = cases_of(_lines(arguments["cases"]), arguments["cases"])
+    cases = cases_of(lines_in(arguments["cases"]), arguments["cases"])
     job = Job(sides, cases, **{name: arguments[name] for name in ("samples", "concurrency", "judge", "seed", "out", "again", "progress")})
     job = replace(job, within=arguments["within"] / 100, show_differences=arguments["show_differences"])
     return run_comparison(replace(options, time_scale=arguments["time_scale"]), job)
@@ -96,7 +96,7 @@ def _scored(options: Options, sides: Sequence[str], arguments: dict[str, Any]) -
     from mmos.comparing.scores import names_in, scores_of
 
     name = arguments["scored"]
-    scores = scores_of(_lines(name), name)
+    scores = scores_of(lines_in(name), name)
     named = names_in(scores)
     absent = [side for side in sides if side not in named]
     if absent:
@@ -109,7 +109,7 @@ def _scored(options: Options, sides: Sequence[str], arguments: dict[str, Any]) -
     return 0 if comparison.pairs else 1
 
 
-def _lines(name: str) -> list[bytes]:
+def lines_in(name: str) -> list[bytes]:
     from mmos.cli.lines import lines_of
 
     path = None if name == "-" else Path(name)

@@ -19,6 +19,7 @@ from mmos.app import App
 from mmos.app.batch_record import BatchRecord
 from mmos.app.contest import Attempt, Contest, Item, Notebook, Terms
 from mmos.app.entrants import entrants_of, judge_of
+from mmos.app.evaluating import evaluation_of, finished, keep, only, sides_of
 from mmos.app.standing import check_models, check_terms, comparison_of, score_of
 from mmos.cli.app import app_of
 from mmos.cli.batch.progress import Progress, Tally
@@ -26,7 +27,9 @@ from mmos.cli.batch.results import NotWritten, Results
 from mmos.cli.compare.record import Record, digests_of
 from mmos.cli.compare.show import Reasons, show
 from mmos.cli.options import Options, run_to_end
+from mmos.cli.text import flat
 from mmos.comparing.cases import Case
+from mmos.comparing.comparison import Comparison
 from mmos.comparing.sides import Given
 from mmos.errors import NoHost
 
@@ -46,6 +49,8 @@ class Job:
     progress: bool | None = None
     within: float = 0.03
     show_differences: bool = False
+    pattern: str = ""
+    """The pattern that is compared with its members. Empty: the sides are compared with each other."""
 
 
 def run_comparison(options: Options, job: Job) -> int:
@@ -59,7 +64,7 @@ def run_comparison(options: Options, job: Job) -> int:
 
 async def _run(options: Options, job: Job, results: Results | None) -> int:
     async with app_of(options) as app:
-        entrants = entrants_of(app, job.sides)
+        entrants = entrants_of(app, sides_of(app.config, job.pattern) if job.pattern else job.sides)
         terms = Terms(job.samples, job.concurrency, await judge_of(app, entrants, job.judge), job.seed, job.again)
         work = _Work(options, app, job, Contest(app, entrants, job.cases, terms), results)
         await work.prepare()
@@ -109,13 +114,24 @@ class _Work:
                 self.record.put_in_order()
         except NotWritten as error:
             code, reason = 1, error.message
-        comparison = comparison_of(self.contest, self.job.within, self.job.seed or 0)
+        comparison, found = await self._outcome(whole=not reason)
         more = {"out": self.job.out, "samples": self.job.samples, "judge": self.contest.terms.judge or None, "seed": self.job.seed,
-                "rehearsed": self.app.rehearsed, "reason": reason or None, "next": self._command() if reason else None}  # fmt: skip
+                "rehearsed": self.app.rehearsed, "reason": reason or None, "next": self._command() if reason else None, **found}  # fmt: skip
         show(self.options, comparison, show_differences=self.job.show_differences, reasons=self._reasons(), more=more)
         if reason:
             self._tell(reason)
         return code or int(not comparison.pairs)
+
+    async def _outcome(self, *, whole: bool) -> tuple[Comparison, dict[str, Any]]:
+        """What came of it, and what its document has beside that. A whole evaluation is kept."""
+        if not self.job.pattern:
+            return comparison_of(self.contest, self.job.within, self.job.seed or 0), {}
+        evaluation = evaluation_of(self.contest, self.job.pattern, self.job.within, self.job.seed or 0)
+        if whole and finished(self.contest):
+            await keep(self.app, self.contest, evaluation)
+        if not self.options.json:
+            click.echo(f"{flat(evaluation.text)}\n")
+        return only(evaluation.comparison, evaluation.pair), evaluation.verdict_document()
 
     async def _hold(self) -> tuple[int, str]:
         """Hold the contest. Returns the exit code, and why it has ended early."""
