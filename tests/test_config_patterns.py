@@ -97,11 +97,13 @@ def test_a_ready_pattern_may_be_named_and_cannot_contain_itself():
         ("pattern: ensemble, samples: 3", "samples: 'samples' does nothing here: it is for an ensemble with aggregate: best_of_n"),
         ("pattern: voting, max_steps: 3", "max_steps: 'max_steps' does nothing here: only a sequence has steps"),
         ("pattern: parallel, validate: true", "validate: 'validate' does nothing here: only the steps of a sequence are checked"),
+        ("pattern: ensemble, models: [{model: a, weight: 2}]", "models[0].weight: 'weight' does nothing here: weights count where answers are counted or chosen, above all with voting: weighted or aggregate: weighted"),
         ("pattern: sequential, deadline: 9", "deadline: 'deadline' does nothing here: only members that work side by side can be late"),
     ],
 )  # fmt: skip
 def test_a_key_that_the_shape_does_not_use_is_a_warning(keys, expected):
-    assert notes(f"  patterns: {{p: {{{keys}, models: [a, b]}}}}\n") == [f"patterns.p.{expected}"]
+    members = "" if "models" in keys else ", models: [a, b]"
+    assert notes(f"  patterns: {{p: {{{keys}{members}}}}}\n") == [f"patterns.p.{expected}"]
 
 
 def test_keys_that_a_shape_uses_are_no_warnings():

@@ -49,10 +49,12 @@ def _idle(pattern: Pattern) -> Iterator[tuple[str, str]]:
 
 
 def _weights(place: Place, pattern: Pattern) -> Findings:
-    weighs = "weighted" in (pattern.voting, pattern.aggregate) or pattern.pattern not in SHAPES
-    for index, member in enumerate(() if weighs else pattern.models):
+    idle = pattern.pattern in ("sequential", "parallel", "specialized") or (
+        pattern.pattern == "ensemble" and pattern.aggregate == "synthesize"
+    )
+    for index, member in enumerate(pattern.models if idle else ()):
         if member.weight != PatternMember.model_fields["weight"].default:
-            why = "weights count only with voting: weighted or aggregate: weighted"
+            why = "weights count where answers are counted or chosen, above all with voting: weighted or aggregate: weighted"
             yield (*place, "models", index, "weight"), f"'weight' does nothing here: {why}"
 
 
