@@ -78,12 +78,12 @@ class RunDisplay:
     """Print the answer as it comes."""
     progress: bool
     """Print which models are at work."""
-    patterns: bool = False
-    """Print what becomes of a pattern that answers in place of a model, even without `progress`."""
     out: TextIO = field(default_factory=lambda: sys.stdout)
     err: TextIO = field(default_factory=lambda: sys.stderr)
     heartbeat: Heartbeat | None = None
     """Prints signs of life of a long run to stderr. None: print none."""
+    patterns: bool = False
+    """Print what becomes of a pattern that answers in place of a model, even without `progress`."""
     clock: Callable[[], float] = time.monotonic
     printed: str = ""
     """The printed text of the newest turn."""
