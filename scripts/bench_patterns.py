@@ -18,7 +18,7 @@ from mmos.rehearsal.memory import GIB
 from mmos.rehearsal.personas import Model, Speed
 from mmos.rehearsal.server import serve
 
-SCALE = 20.0
+SCALE = 10.0
 """How many times as fast as real time the hosts' clocks run."""
 FILES = 48
 JOINING = ("conflicts", "merge")
