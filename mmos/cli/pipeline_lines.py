@@ -37,7 +37,7 @@ class PipelineLines:
         return cls(steps, write)
 
     def on_event(self, event: Event) -> None:
-        if isinstance(event, PatternBegun) and event.name in self.steps and not event.ad_hoc:
+        if isinstance(event, PatternBegun) and event.name in self.steps and event.shape == "sequential" and not event.ad_hoc:
             self._begun[event.pattern] = event.name
         elif isinstance(event, LaneOpened) and (name := self._begun.get(event.lane.rpartition("/")[0])) is not None:
             self._step(self.steps[name], event.lane.rpartition("/")[2])
