@@ -40,21 +40,38 @@ class Asked:
 
 def ways_of(asked: Asked, config: Config) -> tuple[Way, ...]:
     """Who rewrites, one after the other."""
+    _check(asked)
     if asked.model:
-        if asked.pipelines or asked.shape:
-            raise UsageError("--model names one model, and a pipeline has several.", next_step="Leave one of the two out.")
         return (Way(asked.model, RunOptions(model=asked.model, timeout=asked.timeout)),)
-    names = list(asked.pipelines)
     if asked.strategy in ANSWERING:
-        if names or asked.shape:
-            raise UsageError(f"--strategy {asked.strategy} uses no pipeline.", next_step="Leave one of the two out.")
         return (_answering(asked.strategy, asked),)
-    if asked.strategy and not asked.shape:
-        names.append(asked.strategy)
-    names = names or usual_patterns(config)
-    if not names and not asked.shape:
-        return (_answering(config.orchestration.defaults.strategy or "single", asked),)
-    return tuple(_way(name, asked, config) for name in names or [""])
+    named = [asked.strategy] if asked.strategy and not asked.shape else []
+    names = [*asked.pipelines] or named or usual_patterns(config)
+    if names or asked.shape:
+        return tuple(_way(name, asked, config) for name in names or [""])
+    if asked.max_steps:
+        raise UsageError("--max-steps limits the steps of a pipeline, and none rewrites.", next_step="Name one: --pipeline P")
+    return (_answering(config.orchestration.defaults.strategy or "single", asked),)
+
+
+def _check(asked: Asked) -> None:
+    """Raise for options that contradict each other."""
+    said = {
+        "--model": bool(asked.model),
+        f"--strategy {asked.strategy}": bool(asked.strategy) and not asked.shape,
+        "--pipeline": bool(asked.pipelines),
+    }
+    given = [option for option, is_given in said.items() if is_given]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} cannot be used together: each says who rewrites.", next_step="Give one of them.")
+    alone = asked.model or asked.strategy in ANSWERING
+    if alone and (asked.shape or asked.max_steps):
+        what = asked.shape or "--max-steps"
+        raise UsageError(
+            f"{given[0]} and {what} cannot be used together: only a pipeline has a form and steps.", next_step="Leave one out."
+        )
+    if asked.max_steps and asked.shape not in ("", "sequential"):
+        raise UsageError(f"--max-steps means nothing for the form {asked.shape}: it has no steps.", next_step="Leave one of the two out.")
 
 
 def usual_patterns(config: Config) -> list[str]:
