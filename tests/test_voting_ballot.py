@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmos.voting.ballot import KINDS, NO_CALL, ballot, kind_of
+from mmos.voting.ballot import KINDS, NO_CALL, ballot, ballots, kind_of
 from mmos.voting.wording import same
 
 OPTIONS = "Which planet is the largest?\n(A) Mars\n(B) Jupiter\n(C) Venus"
@@ -22,7 +22,9 @@ SAFE = "Does this code contain a buffer overflow?"
         ("choice", "B) Jupiter, not A) Mars", "B"),
         ("choice", "**Answer: B**", "B"),
         ("choice", r"so \boxed{B}", "B"),
-        ("choice", "b", None),
+        ("choice", "b", "B"),
+        ("choice", "A and B are wrong. Therefore C.", "C"),
+        ("choice", "Answer: I think it is Venus", "C"),
         ("choice", "It is Jupiter.", "B"),
         ("choice", "The answer is (F).", None),
         ("choice", "I do not know.", None),
@@ -31,17 +33,27 @@ SAFE = "Does this code contain a buffer overflow?"
         ("number", "The answer is 1/2.", "0.5"),
         ("number", r"\boxed{\frac{3}{4}}", "0.75"),
         ("number", "First 12, then 30. A: -18", "-18"),
+        ("number", "1 1/2 cups", "1.5"),
+        ("number", r"It is 3 \times 10^8 m/s.", "300000000"),
+        ("number", "1.5 million", "1500000"),
+        ("number", "There are twelve.", "12"),
+        ("number", "1e-9", "1e-09"),
         ("number", "none", None),
+        ("number", "I do not know, but 7 of them asked.", None),
         ("yes_no", "No, it checks the length.", "no"),
         ("yes_no", "The code does **not** contain a buffer overflow.", "no"),
         ("yes_no", "Line 3 copies without a check. So this code contains a buffer overflow.", "yes"),
         ("yes_no", "There is no buffer overflow in this code.", "no"),
         ("label", "Label: Bug fixing.", "bug fixing"),
         ("label", "refactoring", "refactoring"),
+        ("label", "I don't know.", None),
+        ("label", "Step-by-step analysis:\nIt fails.", None),
         ("json", '```json\n{"b": 1.0, "a": "X y"}\n```', '{a="xy", b=1}'),
         ("json", "no json", None),
         ("tool_calls", [{"name": "math.add", "arguments": {"b": 2, "a": 1.0}}], "math_add(a=1, b=2)"),
         ("tool_calls", [{"function": {"name": "add", "arguments": '{"a": 1}'}}], "add(a=1)"),
+        ("tool_calls", [{"name": "add", "arguments": {"a": "1", "b": "True", "c": None, "d": "3.5"}}], "add(a=1, b=true, d=3.5)"),
+        ("tool_calls", [{"function": "add"}], None),
         ("tool_calls", "Nothing to call.", NO_CALL),
         ("tool_calls", [], NO_CALL),
         ("tool_calls", [{"arguments": {}}], None),
@@ -83,6 +95,21 @@ def test_the_kind_of_a_question_is_found(question, answers, kind):
 def test_texts_say_the_same_only_if_nothing_speaks_against_it(one, other, is_same):
     assert same(one, other) is is_same
     assert same(other, one) is is_same
+
+
+def test_a_sentence_votes_for_the_label_of_the_others_that_it_names():
+    answers = {
+        "a": "bug",
+        "b": "feature",
+        "c": "I would call that a bug, because it worked before.",
+        "d": "It is a bug or a feature, who can say.",
+    }
+    assert {name: one.vote for name, one in ballots("label", answers).items()} == {"a": "bug", "b": "feature", "c": "bug", "d": None}
+
+
+def test_a_question_for_yes_or_no_gets_no_other_label():
+    assert ballot("label", "Security analysis", SAFE).vote is None
+    assert ballot("label", "Feature", "Is that a bug or a feature?").vote == "feature"
 
 
 @given(st.sampled_from(KINDS), st.text(max_size=400), st.text(max_size=200))

@@ -52,10 +52,28 @@ def test_the_order_of_the_ballots_counts_only_between_equals(votes, chance):
     assert one.agreement == other.agreement
 
 
-@given(VOTES)
-def test_a_further_vote_for_the_winner_does_not_make_it_lose(votes):
-    before = tally(votes)
-    assert before.vote is None or tally({**votes, "more": Ballot(before.vote)}).vote == before.vote
+@given(VOTES, st.dictionaries(st.sampled_from("abcdefgh"), st.floats(0, 4)), st.sampled_from(["majority", "weighted", "ranked"]))
+def test_a_further_vote_for_the_winner_does_not_make_it_lose(votes, weights, voting):
+    before = tally(votes, voting, weights=weights)
+    assert before.vote is None or tally({**votes, "more": Ballot(before.vote)}, voting, weights=weights).vote == before.vote
+
+
+@given(
+    st.dictionaries(st.sampled_from(["qwen:7b", "gemma:7b", "qwen:14b", "phi:3b"]), st.sampled_from("ABC"), min_size=1),
+    st.randoms(use_true_random=False),
+)
+def test_the_order_of_the_answers_does_not_change_what_a_cascade_says(answers, chance):
+    names = list(answers)
+    chance.shuffle(names)
+    trust = Trust.of(
+        [
+            Mark("choice", name, place > turn)
+            for place, name in enumerate(["phi:3b", "gemma:7b", "qwen:7b", "qwen:14b"], 1)
+            for turn in range(4)
+        ]
+    )
+    one, other = (decided(Poll("choice", "", given), "auto", trust) for given in (answers, {name: answers[name] for name in names}))
+    assert (one.answer, one.asked, one.tally) == (other.answer, other.asked, other.tally)
 
 
 TRUST = Trust.of(
@@ -114,6 +132,44 @@ def test_trust_is_learned_from_lines_with_the_truth():
     assert trust.share("b", "calls") > trust.share("a", "calls")
 
 
+ADD = {"name": "add", "description": "Adds.", "parameters": {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}}
+CALL = {"name": "add", "arguments": {"a": 1}}
+
+
+@pytest.mark.parametrize("tools", [None, [ADD]])
+@pytest.mark.parametrize(
+    "answer", [[CALL], json.dumps([CALL]), {"tool_calls": [{"function": CALL}]}, {"content": json.dumps(CALL)}, CALL, {"calls": [CALL]}]
+)
+def test_calls_are_read_wherever_they_stand(tools, answer):
+    poll = Poll.of({"kind": "tool_calls", "question": "Add.", "answers": {"a": answer}, "tools": tools})
+    assert poll.ballots["a"].vote == "add(a=1)"
+    assert isinstance(decided(poll, "auto", Trust()).answer, list)
+
+
+def test_calls_in_the_text_of_a_model_are_read_with_the_tools():
+    row = {
+        "kind": "tool_calls",
+        "question": "Add.",
+        "tools": [ADD],
+        "answers": {"a": '<tool_call>{"name": "add", "arguments": {"a": 1}}</tool_call>', "b": "No."},
+    }
+    assert {name: one.vote for name, one in Poll.of(row).ballots.items()} == {"a": "add(a=1)", "b": "no call"}
+
+
+def test_an_expected_value_may_have_parts():
+    truth = [{"add": {"of": [{"a": [1, 2], "b": ["", 3]}]}}]
+    answers = {
+        name: [{"name": "add", "arguments": {"of": given}}] for name, given in (("a", {"a": 2}), ("b", {"a": 3}), ("c", {"a": 1, "x": 1}))
+    }
+    answers |= {"d": [{"function": "add"}], "e": "add"}
+    assert [mark.right for mark in Poll("tool_calls", "", answers, truth=truth).marks()] == [True, False, False, False, False]
+
+
+@pytest.mark.parametrize(("kind", "truth", "answer"), [("number", 42, "#### 42"), ("yes_no", True, "Yes."), ("label", "Bug", "bug")])
+def test_a_truth_may_be_a_value(kind, truth, answer):
+    assert [mark.right for mark in Poll(kind, "", {"a": answer}, truth=truth).marks()] == [True]
+
+
 async def test_the_command_answers_each_line(tmp_path):
     (tmp_path / "l.jsonl").write_text(
         "\n".join([json.dumps({"kind": "choice", "question": "", "answers": {"a": "A", "b": "B"}, "truth": "B"})] * 6)
@@ -128,7 +184,7 @@ async def test_the_command_answers_each_line(tmp_path):
     given = (json.dumps(line) + "\n{}\nno\n").encode()
     done = await command(tmp_path, "patterns", "tally", "--voting", "auto", "--learn", "l.jsonl", given=given)
     first, second, third = map(json.loads, done.out.splitlines())
-    assert (first["id"], first["own"], first["answer"], first["from"]) == (7, [1], "The answer is B", ["b", "c"])
+    assert (first["id"], first["own"], first["answer"], first["from"]) == (7, [1], "B", ["b", "c"])
     assert first["asked"][0] == "b"
     assert ("answers" in second["error"], "answers" in third["error"], done.code) == (True, True, 1)
 
@@ -139,3 +195,9 @@ async def test_a_line_that_cannot_be_learned_from_is_named(tmp_path, text):
     done = await command(tmp_path, "patterns", "tally", "--learn", "l.jsonl", given=b"")
     assert done.code == 2
     assert "l.jsonl:1" in done.err
+
+
+async def test_one_stream_cannot_be_both_files(tmp_path):
+    done = await command(tmp_path, "patterns", "tally", "--learn", "-", given=b"{}")
+    assert done.code == 2
+    assert "both" in done.err

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from mmos.voting.choices import choice_of, options_in
-from mmos.voting.labels import label_of, yes_or_no
+from mmos.voting.labels import label_of, named_label, yes_or_no
 from mmos.voting.numbers import number_of
 from mmos.voting.structures import calls_of, json_of
 from mmos.voting.wording import normal
@@ -23,6 +23,10 @@ _ABSTAINS = re.compile(
     r"(?:know|say|tell|answer|determine|decide|help|assist|comply)\b|\b(?:no\s+idea|not\s+sure|impossible\s+to\s+(?:say|tell|know))\b",
     re.IGNORECASE,
 )
+DOES_NOT_SAY = "it does not say"
+_IN_WORDS: Collection[Kind] = ("number", "label", "text")
+"""Kinds for which "I do not know" could be read as an answer."""
+_BRIEF = 200
 _LONGEST = 20_000
 """Characters of an answer that are read: half of them from its end."""
 _QUESTION = re.compile(r"\b(?:is|are|was|were|does|do|did|can|could|should|will|would|has|have|may)\b[^?]{1,400}\?", re.IGNORECASE)
@@ -47,10 +51,12 @@ def ballot(kind: Kind, answer: str | Sequence[Any] | None, question: str = "") -
         return _of_calls(answer)
     if not isinstance(answer, str) or not answer.strip():
         return Ballot(None, "it is empty")
+    if kind in _IN_WORDS and len(answer) < _BRIEF and _ABSTAINS.search(answer):
+        return Ballot(None, DOES_NOT_SAY)
     text = answer if len(answer) <= _LONGEST else f"{answer[: _LONGEST // 2]}\n{answer[-_LONGEST // 2 :]}"
     vote = _READERS[kind](text, question)
     if vote is None:
-        return Ballot(None, "it does not say" if _ABSTAINS.search(text) else f"no {kind.replace('_', ' or ')} can be read in it")
+        return Ballot(None, DOES_NOT_SAY if _ABSTAINS.search(text) else f"no {kind.replace('_', ' or ')} can be read in it")
     return Ballot(vote)
 
 
@@ -61,10 +67,16 @@ def _of_calls(answer: str | Sequence[Any] | None) -> Ballot:
     return Ballot(calls or NO_CALL)
 
 
-def _prose(text: str, _question: str) -> str | None:
-    if len(text) < 200 and _ABSTAINS.search(text):
-        return None
-    return normal(text) or None
+def ballots(kind: Kind, answers: Mapping[str, str | Sequence[Any] | None], question: str = "") -> dict[str, Ballot]:
+    """The votes of several answers. A sentence votes for the only label of the others that it names."""
+    found = {name: ballot(kind, answer, question) for name, answer in answers.items()}
+    if kind != "label":
+        return found
+    labels = {one.vote for one in found.values() if one.vote}
+    for name, answer in answers.items():
+        if found[name].vote is None and isinstance(answer, str) and (named := named_label(answer, labels)):
+            found[name] = Ballot(named)
+    return found
 
 
 _READERS: Mapping[Kind, Callable[[str, str], str | None]] = {
@@ -73,7 +85,7 @@ _READERS: Mapping[Kind, Callable[[str, str], str | None]] = {
     "yes_no": yes_or_no,
     "label": label_of,
     "json": lambda text, _: json_of(text),
-    "text": _prose,
+    "text": lambda text, _: normal(text) or None,
 }
 
 

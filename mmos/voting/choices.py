@@ -7,11 +7,13 @@ import re
 _OPTION = re.compile(r"(?m)^[ \t]*\(?([A-Z])[).:][ \t]+(\S[^\n]*)$")
 _INLINE = re.compile(r"\(([A-Z])\)[ \t]*([^()\n]{1,200})")
 _SAID = re.compile(
-    r"(?:answer|choice|option)(?:\s+is|\s+would\s+be|\s+should\s+be)?\s*[:=]?\s*[*_\"'`$]*\s*(?:\\text\{|option\s+)?\(?([A-Z])\)?(?![A-Za-z'])",
+    r"(?:answer|choice|option)(?:\s+is|\s+would\s+be|\s+should\s+be)?\s*[:=]?\s*[*_\"'`$]*\s*(?:\\text\{|option\s+)?\(?([A-Z])\)?(?![A-Za-z'])"
+    r"(?!\s+(?:think|believe|guess|would|am|do|can)\b)",
     re.IGNORECASE,
 )
 _BOXED = re.compile(r"\\boxed\{\s*(?:\\text\{)?\s*\(?([A-Z])\)?\s*\}")
 _ALONE = re.compile(r"^\W*\(?([A-Z])\)?\W*$")
+_CLOSES = re.compile(r"\b(?i:so|therefore|thus|hence|choose|pick|select|is)\b[\s,:*]*\(?([A-Z])\)?\W*$")
 _LEADS = re.compile(r"^\W{0,3}\(?([A-Z])[).:](?:\s|$)")
 _NAMED = re.compile(r"\(([A-Z])\)")
 
@@ -26,6 +28,8 @@ def options_in(question: str) -> dict[str, str]:
 def choice_of(text: str, question: str = "") -> str | None:
     """The letter that an answer chooses: as it says at its end, at its beginning, or by the text of an option."""
     options = options_in(question)
+    if len(text.strip(" ().*\n")) == 1:
+        text = text.upper()
     for letter in _letters(text):
         if letter in options or not options:
             return letter
@@ -38,6 +42,7 @@ def _letters(text: str) -> list[str]:
     ends = [*lines[-1:], *lines[:1]]
     found = [*reversed(_BOXED.findall(text)), *(letter for letter in reversed(_SAID.findall(text)) if letter.isupper())]
     found += [match[1] for line in ends if (match := _ALONE.match(line))]
+    found += [match[1] for line in lines[-1:] if (match := _CLOSES.search(line))]
     found += [match[1] for line in ends[::-1] if (match := _LEADS.match(line))]
     named = set(_NAMED.findall(text))
     return [*found, *(named if len(named) == 1 else ())]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 _YES, _NO = "yes", "no"
 _FIRST = re.compile(
@@ -26,36 +27,19 @@ _HEDGED = re.compile(
     r"\b(?:if|whether|when|occurs?\s+when|would|could|might|may|in\s+general|let'?s|let\s+us|to\s+(?:determine|check|prevent|avoid|fix|understand|analy[sz]e)|known\s+as|refers?\s+to)\b|\?",
     re.IGNORECASE,
 )
+_ASKS = re.compile(
+    r"(?:^|[.!?:\n])\s*(?:is|are|was|were|does|do|did|can|could|should|has|have|will|would|must|may)\b[^?]{3,400}\?", re.IGNORECASE
+)
+_ALTERNATIVES = re.compile(r"\bor\b", re.IGNORECASE)
+_LONGEST = 5
+"""Words of a label. A longer line is a sentence."""
 _SENTENCE = re.compile(r"(?<=[.!?\n])\s+")
 _EARLY = 250
 """Characters in which an answer says at once what it concludes."""
-_COMMON = frozenset(
-    [
-        "does",
-        "this",
-        "that",
-        "code",
-        "contain",
-        "instances",
-        "known",
-        "security",
-        "the",
-        "of",
-        "a",
-        "an",
-        "as",
-        "is",
-        "are",
-        "there",
-        "any",
-        "in",
-        "it",
-        "with",
-        "have",
-        "has",
-        "do",
-    ]
-)
+_COMMON = frozenset({
+    "does", "this", "that", "code", "contain", "instances", "known", "security", "the", "of", "a", "an", "as", "is", "are", "there",
+    "any", "in", "it", "with", "have", "has", "do",
+})  # fmt: skip
 
 
 def yes_or_no(text: str, question: str = "") -> str | None:
@@ -94,10 +78,29 @@ def _asked(question: str) -> str:
 
 
 def label_of(text: str, question: str = "") -> str | None:
-    """The label in an answer: yes or no where that is asked, else its announced or only line."""
-    if (polar := yes_or_no(text, question)) is not None and (_FIRST.search(text.strip()) or "?" in question):
+    """The label in an answer: yes or no where that is asked, else its announced or its first line."""
+    polar = yes_or_no(text, question)
+    if polar is not None and (_FIRST.search(text.strip()) or "?" in question):
         return polar
+    if asks_yes_or_no(question):
+        return None
     announced = re.findall(r"(?im)\b(?:label|class|category|answer|verdict)\b\W{0,4}(?:is\W{1,4})?([^\n.]{1,60})", text)
     line = announced[-1] if announced else text.strip().splitlines()[0]
-    words = re.sub(r"[^\w\s-]+", " ", line).strip().lower()
-    return re.sub(r"\s+", " ", words)[:60] or None
+    words = "" if line.rstrip().endswith(":") else plain_label(line)  # the title of an explanation
+    return words if 0 < len(words.split()) <= _LONGEST else None
+
+
+def asks_yes_or_no(question: str) -> bool:
+    """Whether only yes and no answer a question."""
+    return any(not _ALTERNATIVES.search(asked) for asked in _ASKS.findall(question))
+
+
+def plain_label(text: str) -> str:
+    return " ".join(re.sub(r"[^\w\s-]+", " ", text).lower().split())
+
+
+def named_label(text: str, labels: Collection[str]) -> str | None:
+    """The only one of these labels that an answer names. yes and no are words of many sentences, and say nothing here."""
+    padded = f" {plain_label(text)} "
+    named = [label for label in labels if label not in (_YES, _NO) and f" {label} " in padded]
+    return named[0] if len(named) == 1 else None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from mmos.voting.ballot import KINDS, Ballot, Kind, ballot, kind_of
+from mmos.voting.ballot import KINDS, Ballot, Kind, ballot, ballots, kind_of
+from mmos.voting.called import called, names_of
 from mmos.voting.cascade import Cascade
 from mmos.voting.choices import options_in
 from mmos.voting.structures import is_expectation, is_met
@@ -15,10 +16,17 @@ from mmos.voting.tally import Same, Tally, tally
 from mmos.voting.trust import Mark, Trust
 from mmos.voting.wording import same
 
+if TYPE_CHECKING:
+    from mmos.calls.naming import Names
+
 How = Literal["auto", "majority", "weighted", "ranked", "best"]
 WAYS: tuple[How, ...] = get_args(How)
 LIKELY: Mapping[Kind, int] = {"yes_no": 2, "label": 3, "number": 4, "choice": 5, "tool_calls": 6, "json": 6, "text": 6}
 """How many answers are likely to a question of each kind, where it does not say its options."""
+
+
+SHORT: Collection[Kind] = ("choice", "number", "yes_no", "label")
+"""Kinds of which the vote alone is the answer."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,8 @@ class Poll:
     answers: Mapping[str, Any]
     group: str = ""
     truth: Any = None
+    names: Names | None = None
+    """The tools that the models could call."""
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Poll:
@@ -44,15 +54,26 @@ class Poll:
         if kind not in KINDS:
             raise ValueError(f'"kind" is {kind!r}, allowed: {", ".join(KINDS)}')
         group = row.get("group")
-        return cls(kind, question, answers, group if isinstance(group, str) else kind, row.get("truth"))
+        return cls(kind, question, answers, group if isinstance(group, str) else kind, row.get("truth"), names_of(row.get("tools")))
+
+    @cached_property
+    def given(self) -> Mapping[str, str | Sequence[Any] | None]:
+        """The answers, with the calls that stand in texts."""
+        return {model: self._read(answer) for model, answer in self.answers.items()}
 
     @cached_property
     def ballots(self) -> dict[str, Ballot]:
-        return {model: self._ballot(answer) for model, answer in self.answers.items()}
+        return ballots(self.kind, self.given, self.question)
 
-    def _ballot(self, answer: Any) -> Ballot:
-        calls = isinstance(answer, list) and self.kind == "tool_calls"
-        return ballot(self.kind, answer if calls or isinstance(answer, str) else None, self.question)
+    def answer_of(self, model: str) -> Any:
+        """What a model answers: the choice, the number or the label alone, and else all it says."""
+        one = self.ballots.get(model)
+        return one.vote if one is not None and self.kind in SHORT else self.given.get(model)
+
+    def _read(self, answer: Any) -> str | Sequence[Any] | None:
+        if self.kind == "tool_calls":
+            return called(answer, self.names)
+        return answer if isinstance(answer, str) else None
 
     @property
     def options(self) -> int:
@@ -66,15 +87,14 @@ class Poll:
     def marks(self) -> Iterable[Mark]:
         """Which answers are right, by the truth of the line."""
         if self.kind == "tool_calls" and is_expectation(self.truth):
-            yield from (Mark(self.group, model, is_met(self.truth, answer)) for model, answer in self.answers.items())
+            yield from (Mark(self.group, model, is_met(self.truth, answer)) for model, answer in self.given.items())
             return
-        truth = self._ballot(self.truth).vote
-        if truth is None:
-            return
-        for model, one in self.ballots.items():
-            yield Mark(
-                self.group, model, one.vote is not None and (one.vote == truth or (self.same is not None and self.same(one.vote, truth)))
-            )
+        truth = ballot(self.kind, self._read(_text(self.truth)), self.question).vote
+        if truth is not None:
+            yield from (Mark(self.group, model, self._is_same(one.vote, truth)) for model, one in self.ballots.items())
+
+    def _is_same(self, vote: str | None, truth: str) -> bool:
+        return vote == truth or (vote is not None and self.same is not None and self.same(vote, truth))
 
 
 @dataclass(frozen=True)
@@ -83,11 +103,10 @@ class Verdict:
 
     tally: Tally
     answer: Any
-    """The answer of the most trusted model behind the result, unchanged. None: nobody has one."""
+    """What won, as the most trusted model behind it says it. None: nobody has an answer."""
     asked: tuple[str, ...]
     """Whom MMOS would have asked, in this order."""
     how: How
-    group: str = field(default="")
 
     def as_line(self) -> dict[str, Any]:
         return {
@@ -113,7 +132,14 @@ def decided(poll: Poll, how: How, trust: Trust) -> Verdict:
         weights = {name: trust.weight(name, poll.group, poll.options) for name in order}
         result = tally({name: ballots[name] for name in order}, how, weights=weights if any(weights.values()) else None, same=poll.same)
     chosen = next((name for name in order if name in result.behind), "")
-    return Verdict(result, poll.answers.get(chosen), asked, how, poll.group)
+    return Verdict(result, poll.answer_of(chosen), asked, how)
+
+
+def _text(truth: Any) -> Any:
+    """A truth as an answer would say it: 42 and true are no texts in JSON."""
+    if isinstance(truth, bool):
+        return "yes" if truth else "no"
+    return str(truth) if isinstance(truth, int | float) else truth
 
 
 def learned(rows: Iterable[Mapping[str, Any]]) -> Trust:

@@ -7,71 +7,19 @@ from collections import Counter
 
 _WORD = re.compile(r"[^\W_]+(?:[.'’-][^\W_]+)*")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_DENIAL = frozenset(
-    [
-        "not",
-        "no",
-        "never",
-        "none",
-        "neither",
-        "nor",
-        "without",
-        "cannot",
-        "unable",
-        "false",
-        "wrong",
-        "incorrect",
-        "fails",
-        "failed",
-        "isn't",
-        "doesn't",
-        "don't",
-        "won't",
-        "can't",
-    ]
-)
+_DENIAL = frozenset({
+    "not", "no", "never", "none", "neither", "nor", "without", "cannot", "unable", "false", "wrong", "incorrect", "fails", "failed",
+    "isn't", "doesn't", "don't", "won't", "can't",
+})  # fmt: skip
 _OPPOSITE = (
     ("increase", "decrease"), ("more", "less"), ("higher", "lower"), ("before", "after"), ("always", "never"), ("true", "false"), ("safe", "unsafe"),
     ("enable", "disable"), ("allow", "deny"), ("add", "remove"), ("first", "last"), ("up", "down"), ("open", "closed"), ("yes", "no"), ("faster", "slower"),
     ("left", "right"), ("valid", "invalid"), ("start", "stop"), ("sync", "async"), ("stateless", "stateful"),
 )  # fmt: skip
-_STOP = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "been",
-        "it",
-        "its",
-        "this",
-        "that",
-        "these",
-        "those",
-        "to",
-        "of",
-        "in",
-        "on",
-        "at",
-        "by",
-        "for",
-        "with",
-        "as",
-        "and",
-        "or",
-        "so",
-        "then",
-        "there",
-        "here",
-        "we",
-        "you",
-        "i",
-    ]
-)
+_STOP = frozenset({
+    "a", "an", "the", "is", "are", "was", "were", "be", "been", "it", "its", "this", "that", "these", "those", "to", "of", "in",
+    "on", "at", "by", "for", "with", "as", "and", "or", "so", "then", "there", "here", "we", "you", "i",
+})  # fmt: skip
 ALIKE = 0.6
 """The share of the words that two texts must have in common."""
 

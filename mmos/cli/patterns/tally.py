@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 
-from mmos.cli.lines import Form, answer_lines, lines_of
+from mmos.cli.lines import STDIN, Form, answer_lines, lines_of
 from mmos.cli.options import AnyPath
 from mmos.errors import UsageError
 
 if TYPE_CHECKING:
+    from mmos.voting.lines import How
     from mmos.voting.trust import Trust
 
-WAYS = ("auto", "majority", "weighted", "ranked", "best")
+WAYS: tuple[How, ...] = ("auto", "majority", "weighted", "ranked", "best")
 HINT = 'Give it JSON lines, each {"kind": "choice", "question": "…", "answers": {MODEL: "…"}}: mmos patterns tally answers.jsonl'
 FORM = Form(
     "",
@@ -31,7 +32,7 @@ FORM = Form(
 @click.option(
     "--learn", type=AnyPath(), metavar="LABELLED", help="JSON lines with a `truth` each: how far each model is to be trusted, by group."
 )
-def tally(file: str | None, voting: str, learn: str | None) -> int:
+def tally(file: str | None, voting: How, learn: str | None) -> int:
     """Vote on answers that models gave to questions, and print one line of JSON for each question.
 
     FILE has JSON lines, each {"id", "kind", "group", "question", "answers": {MODEL: TEXT or CALLS}}. Without FILE, or with `-`, they come from
@@ -49,6 +50,8 @@ def tally(file: str | None, voting: str, learn: str | None) -> int:
     """
     from mmos.voting.lines import Poll, decided
 
+    if learn == STDIN and file in (None, STDIN):
+        raise click.UsageError("FILE and --learn cannot both be stdin. Name a file for one of them.")
     trust = _learned(learn)
 
     def answer(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -56,7 +59,7 @@ def tally(file: str | None, voting: str, learn: str | None) -> int:
             poll = Poll.of(fields)
         except ValueError as error:
             raise UsageError(f"This line is no question with answers: {error}.") from None
-        return decided(poll, voting, trust).as_line()  # type: ignore[arg-type]  # click has checked it
+        return decided(poll, voting, trust).as_line()
 
     with lines_of(file, HINT) as lines:
         return answer_lines(lines, FORM, answer)
