@@ -259,6 +259,14 @@ async def test_a_model_finds_the_files_of_an_instruction(root: Path) -> None:
             await find(on.app, "Add comments.", root)
 
 
+async def test_of_a_pattern_the_acting_model_finds_the_files(root: Path) -> None:
+    name = Call("propose_files", {"paths": ["a.py"]})
+    options = RunOptions(pattern={"pattern": "sequential", "models": ["arbiter", "coding"]})
+    async with stage({"arbiter": [], "coding": [name]}) as on:
+        assert await find(on.app, "Add comments.", root, options) == [root / "a.py"]
+        assert on.sent("arbiter") == []
+
+
 # ---------------------------------------------------------------- at the command line
 
 

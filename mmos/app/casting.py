@@ -83,7 +83,8 @@ def _equipped(cast: Cast, options: RunOptions, config: Config, tools: Toolbox) -
     more = ready_for_run(options.tools, options.folder, config, tools, member.templates)
     more = more.permitted(None, member.rules.get("deny", ())).asking(member.rules.get("ask", ()))
     if alone:  # it finds files and does nothing else
-        return {**cast, options.answering: replace(member, box=more, first=ToolChoice(least=1))}
+        role = replace(member.role, pattern="") if isinstance(member.role, ResolvedRole) else member.role  # of a pattern, the acting model
+        return {**cast, options.answering: replace(member, role=role, box=more, first=ToolChoice(least=1))}
     return {**cast, options.answering: replace(member, box=Toolbox.of([*member.box, *more]))}
 
 

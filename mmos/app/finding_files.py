@@ -13,6 +13,7 @@ import orjson
 from mmos.app.lifecycle import RunOptions, Watch
 from mmos.app.ready import FINDING
 from mmos.app.stream import Stream
+from mmos.config.routing_schema import Answering
 from mmos.errors import HostError, NoAnswer, ToolError
 from mmos.event import Event
 from mmos.prompting.templates import Templates
@@ -39,8 +40,8 @@ async def find(
 ) -> list[Path]:
     """The files below `root` that must be changed, as a model proposes them after it has looked. It changes none.
 
-    Raises `NoAnswer` if it proposes none, and the error of the run if that fails. `options`: those of the run; a pattern does not count,
-    because one model looks.
+    Raises `NoAnswer` if it proposes none, and the error of the run if that fails. `options`: those of the run; of a pattern, the acting
+    model looks, alone.
     """
     task = app.templates.fill("find_files", instruction=instruction)
     answer = await app.stream(task, options=_looking(options or RunOptions(), root)).to_end(on_event)
@@ -59,9 +60,10 @@ async def find(
 
 def _looking(options: RunOptions, root: Path) -> RunOptions:
     """The options of the run that finds: one model with the tools that look. What is for the answer of the user is left out."""
+    strategy: Answering | None = None if options.role_only or options.pattern else "single"
     return replace(
-        options, tools=[FINDING], folder=str(root), strategy=None if options.role_only else "single", max_turns=options.max_turns or MOST_TURNS,
-        schema=None, validate=None, quality_threshold=None, consult="", pattern=None,
+        options, tools=[FINDING], folder=str(root), strategy=strategy, max_turns=options.max_turns or MOST_TURNS,
+        schema=None, validate=None, quality_threshold=None, consult="",
     )  # fmt: skip
 
 
