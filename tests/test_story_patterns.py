@@ -7,6 +7,7 @@ import pytest
 from mmos import RunOptions
 from mmos.errors import UsageError
 from mmos.messages import File
+from mmos.rehearsal.personas import Model, Speed
 from mmos.rehearsal.pieces import Say, Stall
 from mmos.testing import Call, Fail, stage, until
 
@@ -300,3 +301,16 @@ async def test_a_later_step_reads_the_files_of_the_task_where_they_have_room():
             assert answer.text == "Three."
             assert ("a.py" in on.heard("analysis")[0]) is reads
             assert on.heard("three") == ["Only this: Two."]
+
+
+async def test_files_wait_for_a_free_place_and_not_within_the_time_of_their_answer():
+    pattern = {"pattern": "parallel", "models": [{"model": "one", "timeout": 1.2}]}
+    files = [File(f"{number}.py", f"# {number}") for number in range(8)]
+    slow = Model.scripted(
+        "one", [*["Good."] * 8, '{"conflicts": []}', "All."], speed=Speed(load_seconds=0.0, prefill=100_000.0, decode=6.0)
+    )
+    roles = {"arbiter": [], "one": slow}
+    async with stage(roles, orchestration={"servers": {"here": {"parallel": 1}}}, parallel=1, time_scale=1.0) as on:
+        answer = await on.app.run("Review.", files=files, options=RunOptions(pattern=pattern))
+        assert answer.text == "All."
+        assert {one["status"] for one in answer.document()["patterns"][0]["members"]} == {"answered"}

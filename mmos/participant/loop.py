@@ -191,6 +191,10 @@ class Participants:
                 raise
             return Answer(inner.exchange.newest_text() or self.templates.fill("no_answer", reason=error.message), complete=False)
 
+    def slots(self, who: str | Participant) -> int:
+        role = self._member(Question(who, Message("user", ""), "")).role
+        return max(1, self.dividing.slots(role.model, role.servers)) if self.dividing is not None else 1
+
     async def order(self, whos: Iterable[str | Participant], joiner: str) -> Order:
         members = [self._member(Question(who, Message("user", ""), "")) for who in whos]
         return "any" if self.foresight is None else await self.foresight.order(members, joiner)

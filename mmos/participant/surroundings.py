@@ -43,3 +43,6 @@ class Dividing(Protocol):
     """What answers a task that is larger than a window, part by part."""
 
     async def exchange(self, exchange: Exchange, go_on: NextExchange) -> Answer: ...
+    def slots(self, model: str, servers: tuple[str, ...]) -> int:
+        """How many requests for a model may be on their way at the same time."""
+        ...

@@ -15,7 +15,7 @@ from mmos.patterns.steps import filled, instruction
 from mmos.patterns.work import Contribution, Outcome, Work
 
 AT_ONCE = 16
-"""The most parts that are asked for at the same time. Each host still has its own limit."""
+"""The most parts that one member works on at the same time, if its hosts take so many."""
 MOST_CONFLICTS = 20
 CONFLICTS: dict[str, Any] = {
     "type": "object",
@@ -57,15 +57,18 @@ class Parallel:
     """Members with tasks have one aspect each. Without tasks, they share the files; without files, each gives an alternative."""
 
     async def run(self, work: Work) -> Outcome:
-        parts, gate = _parts(work), asyncio.Semaphore(AT_ONCE)
+        parts = _parts(work)
+        gates = {one.name: asyncio.Semaphore(min(AT_ONCE, work.context.room.slots(one.who))) for one in work.plan.members}
+
+        async def ask(part: Part, member: Contributor, key: str) -> Contribution:
+            async with gates[member.name]:  # a part that waits here loses nothing of the time for its answer
+                return await part.work.ask(member, part.text, key=key, task=part.task)
 
         async def done(part: Part) -> Contribution:
-            async with gate:
-                given = await part.work.ask(part.member, part.text, key=part.key, task=part.task)
-                if given.ok or part.other is None:
-                    return given
-                again = await part.work.ask(part.other, part.text, key=f"{part.key}-again", task=part.task)
-                return replace(again, key=part.key)
+            given = await ask(part, part.member, part.key)
+            if given.ok or part.other is None:
+                return given
+            return replace(await ask(part, part.other, f"{part.key}-again"), key=part.key)
 
         given = {one.key: one for one in await work.side_by_side([done(part) for part in parts])}
         results = [(part.name, given[part.key]) for part in parts if part.key in given and given[part.key].ok]

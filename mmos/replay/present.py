@@ -106,6 +106,9 @@ class Recalled(Participants):
         event = next((event for event in asked if event.text == question.text), asked[-1])
         return taken(event, answers[event.question], self.templates)
 
+    def slots(self, who: str | Participant) -> int:  # noqa: ARG002
+        return 1
+
     async def order(self, whos: Iterable[str | Participant], joiner: str) -> Order:  # noqa: ARG002
         return "any"  # nobody is asked, so nothing is loaded
 
