@@ -314,3 +314,12 @@ async def test_files_wait_for_a_free_place_and_not_within_the_time_of_their_answ
         answer = await on.app.run("Review.", files=files, options=RunOptions(pattern=pattern))
         assert answer.text == "All."
         assert {one["status"] for one in answer.document()["patterns"][0]["members"]} == {"answered"}
+
+
+async def test_a_checked_result_below_the_wanted_score_is_partial_and_says_why():
+    pattern = {"pattern": "sequential", "models": ["one"], "validate": True}
+    async with stage({"arbiter": [], "one": ["```python\ndef add(a, b:\n    return\n```"]}) as on:
+        answer = await on.app.run("Write add in Python.", options=RunOptions(pattern=pattern))
+        (document,) = answer.document()["patterns"]
+        assert (document["status"], document["members"][0]["score"]) == ("partial", 0.4)
+        assert document["why"].startswith("the result scores 0.40, and 0.8 is wanted: ")

@@ -40,7 +40,7 @@ class Sequential:
                 self._keep(work, good, given)
         if len(good) < max(1, min(work.plan.min_members, len(members))):
             raise too_few(work, len(good))
-        return _outcome(work, good[-1], len(members))
+        return _outcome(work, good[-1])
 
     def _keep(self, work: Work, good: list[Step], given: Contribution) -> None:
         """Go on from a result, unless it is checked and worse than the one before."""
@@ -73,12 +73,10 @@ def _is_worse(step: Step, before: Step) -> bool:
     return before.score is not None and step.score is not None and step.score < before.score
 
 
-def _outcome(work: Work, last: Step, steps: int) -> Outcome:
+def _outcome(work: Work, last: Step) -> Outcome:
     failed = [one.name for one in work.record.members.values() if one.status != "answered"]
-    why = f"{', '.join(failed)} gave no answer" if failed else ""
+    why = [f"{', '.join(failed)} gave no answer"] if failed else []
     below = last.score is not None and last.score < work.plan.threshold
     if below:
-        why = "; ".join(filter(None, (why, f"the result scores {last.score:.2f}, and {work.plan.threshold:g} is wanted: {last.fault}")))
-    return Outcome(
-        last.contribution.text, chosen=last.contribution.key, status="partial" if failed and steps == len(failed) else "answered", why=why
-    )
+        why.append(f"the result scores {last.score:.2f}, and {work.plan.threshold:g} is wanted: {last.fault}")
+    return Outcome(last.contribution.text, last.contribution.key, status="partial" if below else "answered", why="; ".join(why))
