@@ -112,3 +112,16 @@ async def test_the_options_of_a_run_name_no_code():
 
 def test_the_face_for_own_forms_is_public():
     assert {"Work", "Outcome", "Plan", "Contribution", "Contributor", "Form"} == set(mmos.patterns.__all__)
+
+
+async def test_an_installed_package_offers_a_form_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "offered.py").write_text(DEBATE, encoding="utf-8")
+    made = tmp_path / "offered-1.0.dist-info"
+    made.mkdir()
+    (made / "METADATA").write_text("Metadata-Version: 2.1\nName: offered\nVersion: 1.0\n", encoding="utf-8")
+    (made / "entry_points.txt").write_text("[mmos.patterns]\ndebate-form = offered:Debate\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    keys = {"patterns": {"talk": {"pattern": "debate-form", "models": ["one", "two"]}}}
+    async with stage({"arbiter": [], "one": ["Flat."], "two": ["Round."]}, orchestration=keys) as on:
+        answer = await on.app.run("What is the earth?", options=RunOptions(pattern="talk"))
+        assert (answer.text, answer.document()["patterns"][0]["pattern"]) == ("Round.", "debate-form")
