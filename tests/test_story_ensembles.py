@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mmos import RunOptions
 from mmos.rehearsal.prompt import Prompt
-from mmos.testing import Call, Fail, stage
+from mmos.run_events import RunRated
+from mmos.testing import Call, Fail, Model, stage
 
 BROKEN = [Fail("broken")] * 4
 QUESTION = "How many legs do 3 spiders have?"
@@ -182,3 +184,28 @@ async def test_members_rank_the_answers_of_all():
     answer, document, _ = await run({"coding": ["First.", ranks], "analysis": ["Second.", ranks]}, pattern, "Write a word.")
     assert answer.text == "Second."
     assert document["agreement"] == 1.0
+
+
+async def test_votes_trust_whom_the_user_found_right(tmp_path: Path):
+    poll = {"pattern": "voting", "models": [{"role": name} for name in ("coding", "analysis", "reasoning")]}
+    wrong = {"coding": ["18"], "analysis": ["24"], "reasoning": ["24"]}
+    async with stage({"arbiter": [], **wrong}, state=tmp_path) as on:
+        answer = await on.app.run(QUESTION, options=RunOptions(pattern=poll))
+        assert len(answer.document()["patterns"][0]["members"]) == 3
+        on.app.journal.append(answer.run, "", RunRated(good=True))
+        await on.app.journal.durable()
+    async with stage({"arbiter": [], "coding": [], "analysis": ["24"], "reasoning": ["24"]}, state=tmp_path) as on:
+        answer = await on.app.run(QUESTION, options=RunOptions(pattern=poll))
+        assert answer.text == "24"
+        assert not on.sent("coding"), "it was wrong, so others are asked first"
+
+
+async def test_prose_is_alike_for_an_embedding_model_only_where_no_word_contradicts():
+    one, other, against = "Restart the server now.", "Now do restart that server, please.", "Never restart the server now."
+    embedder = Model.scripted("embedder", [], capabilities=frozenset({"embedding"}))
+    poll = {"pattern": "voting", "voting": "majority", "models": [{"role": name} for name in ("coding", "analysis", "reasoning")]}
+    async with stage({"arbiter": [], "coding": [one], "analysis": [other], "reasoning": [against], "embedder": embedder}) as on:
+        answer = await on.app.run("What helps?", options=RunOptions(pattern=poll))
+        document = answer.document()["patterns"][0]
+        assert (answer.text, document["dissent"]) == (one, [{"model": "reasoning", "text": against}])
+        assert on.host.requests.to("/api/embed")

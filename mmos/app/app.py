@@ -351,7 +351,7 @@ class App(Records, Explaining, Knowing, Comparing, Classifying, Shortening):
             self._models, cast, desk, self._experience, self.tools, window, ladder, self.templates, shape, degrade, self.foresight,
             wiring.recovery_of(self.config, self.templates), judging_for(self, options), self.config.orchestration.models,
             LazyDividing(self.fleet),
-            standing_for(options, self.config, self.templates), self._router.ruling(options),
+            standing_for(self.fleet, options, self.config, self.templates), self._router.ruling(options),
         )  # fmt: skip
 
     async def _present(self, options: Mapping[str, Any]) -> Present:

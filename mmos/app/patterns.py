@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -24,6 +24,7 @@ from mmos.context import Participant
 from mmos.errors import UsageError
 from mmos.names import pattern_named
 from mmos.participant.cast import Member
+from mmos.patterns.insight import Insight, NoInsight
 from mmos.patterns.plan import Contributor, Guide, Plan
 from mmos.patterns.running import run_pattern
 from mmos.patterns.standing import Standing, acting_of
@@ -48,6 +49,7 @@ class Patterns:
     own: Mapping[str, Any] = field(default_factory=dict)
     """The pattern that a run describes by keys of the configuration. Empty: none."""
     gpu: int | None = None
+    insight: Insight = field(default_factory=NoInsight)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -117,7 +119,7 @@ class Patterns:
             name, pattern.pattern, members, pattern.aggregate, pattern.aggregation_prompt, self._aggregator(pattern, members), pattern.voting,
             pattern.samples, pattern.min_members, pattern.deadline, pattern.max_steps, pattern.validate_,
             self.config.orchestration.defaults.quality_threshold if threshold is None else threshold, pattern.advise, ad_hoc,
-            pattern.description or "", self._form(pattern.pattern), self._guide(pattern.pattern), self.templates,
+            pattern.description or "", self._form(pattern.pattern), self._guide(pattern.pattern), self.templates, self.insight,
         )  # fmt: skip
 
     def _form(self, shape: str) -> Callable[[], Any] | None:
@@ -224,8 +226,8 @@ def patterns_of(options: RunOptions, config: Config, templates: Templates) -> Pa
     return Patterns(config, wiring.roles_of(config, options.roles, options.sampling, gpu=options.gpu), templates, own, options.gpu)
 
 
-def standing_of(options: RunOptions, config: Config, templates: Templates) -> Standing:
-    return Standing(patterns_of(options, config, templates))
+def standing_of(options: RunOptions, config: Config, templates: Templates, insight: Insight) -> Standing:
+    return Standing(replace(patterns_of(options, config, templates), insight=insight))
 
 
 def cast_of_pattern(options: RunOptions, config: Config, tools: Toolbox, templates: Templates) -> dict[str, Member]:

@@ -12,6 +12,7 @@ from mmos.prompting.templates import Templates
 
 if TYPE_CHECKING:
     from mmos.app.app import App
+    from mmos.fleet.fleet import Fleet
 
 
 def judging_for(app: App, options: RunOptions) -> Judging | None:
@@ -23,10 +24,11 @@ def judging_for(app: App, options: RunOptions) -> Judging | None:
     return judging_of(app, options)
 
 
-def standing_for(options: RunOptions, config: Config, templates: Templates) -> Standing | None:
+def standing_for(fleet: Fleet, options: RunOptions, config: Config, templates: Templates) -> Standing | None:
     """What carries out patterns in place of models. None: no model is a pattern."""
     if not (options.pattern or config.orchestration.patterns):
         return None
+    from mmos.app.insight import FleetInsight
     from mmos.app.patterns import standing_of
 
-    return standing_of(options, config, templates)
+    return standing_of(options, config, templates, FleetInsight(fleet))

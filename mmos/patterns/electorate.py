@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mmos.choice.classifier import classifier_of
+from mmos.patterns.learning import trust_of
 from mmos.patterns.work import Contribution, Work
 from mmos.voting.ballot import Ballot, Kind, ballot, kind_of
 from mmos.voting.choices import options_in
@@ -32,7 +33,7 @@ class Electorate:
 
     @classmethod
     async def of(cls, work: Work) -> Electorate:
-        return cls(work, await work.plan.insight.trust(), classifier_of({}).classify(work.task).type or "")
+        return cls(work, await trust_of(work.scope), classifier_of({}).classify(work.task).type or "")
 
     def likely(self, kind: Kind) -> int:
         """How many answers are likely. The more, the more it says when two agree."""

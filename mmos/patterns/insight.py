@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from mmos.voting.trust import Trust
+from typing import Protocol
 
 
 class Insight(Protocol):
     """What is known of models and texts."""
-
-    async def trust(self) -> Trust:
-        """How often each model was right, by kind of task."""
-        ...
 
     def resident(self) -> Collection[str]:
         """The models that a host has in memory."""
@@ -26,11 +19,6 @@ class Insight(Protocol):
 
 
 class NoInsight:
-    async def trust(self) -> Trust:
-        from mmos.voting.trust import Trust
-
-        return Trust()
-
     def resident(self) -> Collection[str]:
         return ()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from mmos.names import canonical
 from mmos.patterns.carrying import too_few
 from mmos.patterns.counting import counted, decided, voted
 from mmos.patterns.electorate import Electorate
@@ -54,9 +55,10 @@ class Asking:
         kind, read = self.electorate.ballots(self.answered)
         ballots = {one.member.name: read.get(one.key, Ballot(None, one.why)) for one in self.given}
         models = {one.name: one.model for one in self.work.plan.members}
+        resident = self.work.plan.insight.resident()
         cascade = Cascade(
             list(models), self.electorate.trust, self.electorate.group, self.electorate.likely(kind),
-            {name for name, model in models.items() if model in self.work.plan.insight.resident()},
+            {name for name, model in models.items() if canonical(model) in resident},
             models, await self.electorate.same(kind, read),
         )  # fmt: skip
         names = cascade.next(ballots)
