@@ -94,3 +94,5 @@ async def test_the_command_tells_the_verdict_and_goes_on_where_it_stopped(tmp_pa
         document = (await at.mmos(*command, "--json")).document
         assert (document["pattern"], document["best_member"], document["wins"]) == ("poll", "role:coding", False)
         assert len(at.on.sent("coding")) == asked
+        listed = await at.mmos("patterns", "list")
+        assert "no, -33.3 points on 3 cases" in listed.out

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any, Protocol
 
 import orjson
@@ -19,7 +20,7 @@ from mmos.comparing.verdict import verdict_of
 from mmos.config.load import Config
 from mmos.config.patterns_schema import Pattern
 from mmos.config.wording import perhaps
-from mmos.errors import UsageError
+from mmos.errors import StateError, UsageError
 from mmos.journal import Journal, new_id
 from mmos.names import PATTERN
 from mmos.pattern_events import PatternEvaluated
@@ -158,6 +159,17 @@ async def evaluations(journal: Journal, config: Config, *, rehearsed: bool = Fal
         for event in events
         if isinstance(event, PatternEvaluated) and event.rehearsed is rehearsed and digests.get(event.name) == event.digest
     }
+
+
+async def kept(folder: Path, config: Config) -> dict[str, PatternEvaluated]:
+    """The same, out of a state folder that may not be there. Rehearsals do not count."""
+    if not config.orchestration.patterns or not (folder / "journal.db").is_file():
+        return {}
+    try:
+        async with await Journal.open(folder, read_only=True) as journal:
+            return await evaluations(journal, config)
+    except StateError:  # `mmos doctor` says what is wrong with it
+        return {}
 
 
 def finished(contest: Contest) -> bool:

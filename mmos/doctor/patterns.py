@@ -8,22 +8,16 @@ from shlex import quote
 from mmos.config.load import Config
 from mmos.doctor.facts import Facts, StateFolder
 from mmos.doctor.findings import Finding, warning
-from mmos.errors import StateError
-from mmos.journal import Journal
 from mmos.pattern_events import PatternEvaluated
 
 
 async def evaluated(config: Config, state: StateFolder) -> Mapping[str, PatternEvaluated]:
     """What evaluations have found of the patterns as they are now. A journal that cannot be read shows elsewhere."""
-    if not config.orchestration.patterns or state.fault is not None or not state.journal_bytes:
+    if not config.orchestration.patterns or state.fault is not None:
         return {}
-    from mmos.app.evaluating import evaluations  # few configurations have patterns
+    from mmos.app.evaluating import kept  # few configurations have patterns
 
-    try:
-        async with await Journal.open(state.path, read_only=True) as journal:
-            return await evaluations(journal, config)
-    except StateError:
-        return {}
+    return await kept(state.path, config)
 
 
 def winning(facts: Facts) -> Iterator[Finding]:
