@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mmos import RunOptions
+from mmos.rehearsal.pieces import Say, Stall
 from mmos.rehearsal.prompt import Prompt
 from mmos.run_events import RunRated
 from mmos.testing import Call, Fail, Model, stage
@@ -209,3 +210,23 @@ async def test_prose_is_alike_for_an_embedding_model_only_where_no_word_contradi
         document = answer.document()["patterns"][0]
         assert (answer.text, document["dissent"]) == (one, [{"model": "reasoning", "text": against}])
         assert on.host.requests.to("/api/embed")
+
+
+async def test_a_vote_does_not_wait_for_a_member_that_hangs_and_one_that_writes_nonsense_decides_nothing():
+    poll = voting("coding", "analysis", "reasoning", "fourth", deadline=1)
+    roles = {
+        "arbiter": [],
+        "coding": [[Say("So "), Stall()]],
+        "analysis": ["24"],
+        "reasoning": ["?" * 50],
+        "fourth": ["It is 24."],
+        "judge": [],
+    }
+    async with stage(roles, vram_gb=80, orchestration={"servers": {"here": {"vram_gb": 80}}}) as on:
+        answer = await on.app.run(QUESTION, options=RunOptions(pattern=poll))
+        document = answer.document()["patterns"][0]
+        assert "24" in (answer.text or "")
+        assert {one["name"]: one["status"] for one in document["members"]} == {
+            "coding": "late", "analysis": "answered", "reasoning": "abstained", "fourth": "answered",
+        }  # fmt: skip
+        assert any("coding gave the pattern voting no answer" in warning for warning in answer.view.warnings)
