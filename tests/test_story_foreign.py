@@ -26,6 +26,10 @@ async def test_the_pipeline_of_a_folder_works_as_it_did_and_after_a_migration(tm
     before = await command(tmp_path, "run", "--rehearse", "Add two numbers.")
     assert (before.code, before.out.splitlines()[:2]) == (0, LINES), before.err
     assert "(rehearsed)" in before.out.splitlines()[-1]
+    (tmp_path / "main.cpp").write_text("int main() {}\n")
+    rewritten = await command(tmp_path, "modify", "add comments", "--file", "main.cpp", "--pipeline", "both", "--rehearse")
+    assert (rewritten.code, rewritten.out.splitlines()[:3]) == (0, [*LINES, "--- a/main.cpp"]), rewritten.err
+    assert (tmp_path / "main.cpp").read_text() == "int main() {}\n"
     document = (await command(tmp_path, "run", "--rehearse", "--json", "Add two numbers.")).document
     assert [(one["name"], one["model"]) for one in document["patterns"][0]["members"]] == [
         ("first-local", "llama3:8b"),

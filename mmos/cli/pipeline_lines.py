@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mmos.cli.text import flat
 from mmos.event import Event
 from mmos.events import LaneOpened
 from mmos.pattern_events import PatternBegun
@@ -31,16 +32,20 @@ class PipelineLines:
         """`write` gets each line."""
         announcing = {name: pattern for name, pattern in config.orchestration.patterns.items() if pattern.announce}
         steps = {
-            name: [member.name or member.role or member.model or "" for member in pattern.models[: pattern.max_steps]]
+            name: [flat(member.name or member.role or member.model or "") for member in pattern.models[: pattern.max_steps]]
             for name, pattern in announcing.items()
         }
         return cls(steps, write)
 
     def on_event(self, event: Event) -> None:
-        if isinstance(event, PatternBegun) and event.name in self.steps and event.shape == "sequential" and not event.ad_hoc:
+        if isinstance(event, PatternBegun) and event.shape == "sequential" and self._is_announced(event):
             self._begun[event.pattern] = event.name
         elif isinstance(event, LaneOpened) and (name := self._begun.get(event.lane.rpartition("/")[0])) is not None:
             self._step(self.steps[name], event.lane.rpartition("/")[2])
+
+    def _is_announced(self, event: PatternBegun) -> bool:
+        """Whether it is a pattern of the file, also with other keys, but with its own members."""
+        return event.name in self.steps and len(event.members) >= len(self.steps[event.name])
 
     def _step(self, steps: Sequence[str], key: str) -> None:
         """The key of a step begins with its number."""
