@@ -83,6 +83,7 @@ models = ["a",
 enabled = true
 [models.fast]
 model = "tiny:1b"
+provider = "ollama"
 capabilities = ["FAST_INFERENCE"]
 [provider.lab]
 type = "openai"
@@ -209,8 +210,8 @@ def test_a_file_of_opencode(tmp_path):
     assert [(problem.where.rpartition(":")[2], problem.key) for problem in config.warnings] == [
         ("15", "multi_model_patterns.a jury"),
         ("25", "multi_model_patterns.merged.rag"),
-        ("33", "provider.lab.api_key"),
-        ("36", "gpu.colour"),
+        ("34", "provider.lab.api_key"),
+        ("37", "gpu.colour"),
     ]
 
 
@@ -228,6 +229,23 @@ def test_an_error_names_the_line_of_a_toml_file(tmp_path, old, new, expected):
     assert old in OPENCODE
     (found,) = problems(tmp_path, OPENCODE.replace(old, new), "opencode.toml")
     assert found.startswith(expected)
+
+
+def test_a_member_runs_where_its_model_does(tmp_path):
+    text = """
+[models.judge]
+model = "judge:70b"
+provider = "lmstudio"
+[multi_model_patterns.pick]
+pattern = "specialized"
+models = ["judge", {model = "judge", provider = "ollama"}, "other"]
+"""
+    config = config_of(tmp_path, text, "opencode.toml")
+    assert [(one.name, one.servers) for one in config.members()] == [
+        ("pick/judge", ("studio",)),
+        ("pick/judge", ("local",)),
+        ("pick/other", ()),
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "x = [1]\n", "[models]\n", "multi_model_patterns = 3\n"])

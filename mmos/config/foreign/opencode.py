@@ -57,6 +57,8 @@ class Reading:
     """The servers of the providers that the file defines."""
     keys: dict[str, str] = field(default_factory=dict)
     """Our names of the models that the file describes, by theirs."""
+    described: dict[str, Part] = field(default_factory=dict)
+    """What the file says of these models."""
     first: Part | None = None
     """The first member of the first pattern."""
 
@@ -80,6 +82,7 @@ class Reading:
         for name, part in self.root["models"].named():
             part.only(*MODEL_KEYS)
             key = self.keys[name] = valid_key(name, self.keys.values())
+            self.described[name] = part
             place, model = ("models", key), part.first("model", "name")
             self.draft.put((*place, "model"), model.text() or name, model or part)
             for field_name in ("description", "max_tokens", "memory_usage", "options", "family"):
@@ -98,7 +101,9 @@ class Reading:
         named = self.root.first("model", "default_model")
         part = named or self.first or next((part for _, part in self.root["models"].named()), None)
         if part is None:
-            self.root.complain("the file names no model: there is nothing below multi_model_patterns, models or model")
+            self.root.complain(
+                "the file names no model below multi_model_patterns, models or model; to use another configuration, name it with -c"
+            )
         elif named:
             provider, slash, model = named.text().partition("/")
             is_split = bool(slash) and (provider in self.defined or spelled(provider) in PROVIDERS)
@@ -168,7 +173,8 @@ class Reading:
             part.complain("'model' is missing; it is required here")
         self.draft.put((*place, "model"), self.keys.get(model.text(), model.text()), model)
         self.draft.origins["orchestration", *place] = part.place
-        self._provider(place, part["provider"])
+        known = self.described.get(model.text())
+        self._provider(place, known["provider"] if known is not None and not part["provider"] else part["provider"])
         for name in COPIED:
             part[name].copy(place)
 
