@@ -69,6 +69,29 @@ def test_a_run_says_who_works_and_its_record_says_it_again(folder: Path) -> None
     assert "member qwen2.5:7b on gpu2 · answered" in record
 
 
+def test_a_rehearsed_judge_chooses(folder: Path) -> None:
+    ran = typed("run", "--ensemble", "--aggregate", "best", "Implement a binary search function in Python.", "--json")
+    document = json.loads(ran.stdout)
+    assert document["status"] == "answered"
+    assert "says most. (rehearsed)" in ran.stderr
+    assert "def find(items, wanted)" in document["answer"]
+
+
+def test_members_keep_to_the_gpu_that_they_or_the_run_names(folder: Path) -> None:
+    servers = 'servers: {gpu1: {url: "http://h:1", vram_gb: 24, gpus: [0]}, gpu2: {url: "http://h:2", vram_gb: 24, gpus: [1]}}'
+    member = "{model: 'qwen2.5:7b', server: [gpu1, gpu2]%s}"
+    own = f"fix: {{pattern: sequential, models: [{member % ', gpu_id: 1'}, {member % ''}]}}"
+    (folder / "orchestration.yaml").write_text(
+        f"orchestration: {{{servers}, arbiter: {{model: 'qwen2.5:7b', server: [gpu1, gpu2]}}, patterns: {{{own}}}}}"
+    )
+    first = json.loads(typed("run", "--multi-model", "fix", "What is a mutex?", "--json").stdout)
+    assert first["patterns"][0]["members"][0]["host"] == "gpu2"
+    second = json.loads(
+        typed("run", "--pattern", "sequential", "--models", "qwen2.5:7b", "--gpu", "0", "What is a mutex?", "--json").stdout
+    )
+    assert [member["host"] for member in second["patterns"][0]["members"]] == ["gpu1"]
+
+
 def test_no_progress_is_no_progress(folder: Path) -> None:
     ran = typed("run", "--multi-model", "generation_validation", "--no-progress", "What is a mutex?")
     assert (ran.exit_code, ran.stderr) == (0, "")

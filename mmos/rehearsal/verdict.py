@@ -25,7 +25,9 @@ _TO_THE_JUDGE = re.compile(r"note to the judge[^\n]*", re.IGNORECASE)
 
 
 def judged(prompt: Prompt) -> str | None:
-    """The verdict on an answer, as JSON. None: nobody asks for one."""
+    """The verdict on an answer, or the choice among several, as JSON. None: nobody asks for one."""
+    if isinstance(prompt.format, Mapping) and prompt.format.get("properties", {}).keys() >= {"why", "best", "second"}:
+        return _json(_chosen(prompt))
     if prompt.format is None or not prompt.system.startswith(SYSTEM):
         return None
     if "\nAnswer 2:\n" in prompt.user_text:
@@ -38,6 +40,14 @@ def judged(prompt: Prompt) -> str | None:
             quote, fault = found
             said[point] = {"quote": quote, "fault": fault, "cure": "Correct it.", "verdict": "bad"}
     return _json(said)
+
+
+def _chosen(prompt: Prompt) -> Mapping[str, object]:
+    """The answer that says most. A rehearsal of a judge knows no better."""
+    letters = [str(letter) for letter in prompt.format["properties"]["best"].get("enum", ())]
+    ranked = sorted(letters, key=lambda letter: -len(_part(f"Answer {letter}", prompt.user_text)))
+    first, second = (*ranked, *ranked)[:2] if ranked else ("A", "B")
+    return {"why": f"Answer {first} says most. (rehearsed)", "best": first, "second": second, "close": False}
 
 
 def _part(name: str, text: str) -> str:
