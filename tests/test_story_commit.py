@@ -10,6 +10,7 @@ import pytest
 from mmos.cli.commit import shortened
 from mmos.testing import Say
 from tests.shell import environment, shell
+from tests.terminal import terminal
 
 
 def git(folder: Path, *words: str) -> str:
@@ -63,3 +64,15 @@ def test_a_long_diff_keeps_the_beginning_of_each_file() -> None:
     assert len(text) <= 3000
     assert left_out == diff.count("\n") - text.count("\n") > 900
     assert shortened("short") == ("short", 0)
+
+
+async def test_at_a_terminal_the_user_decides(repository: Path):
+    async with shell(repository, {"arbiter": [[Say("Set x")]] * 2}):
+        for key, commits in (("n", 0), ("y", 1)):
+            async with terminal(repository, "commit") as at:
+                await at.shows("Commit with this message [y,e,n]?")
+                at.say("?")
+                await at.shows("edit the message first")
+                at.say(key)
+                assert await at.ended() == 0
+            assert git(repository, "log", "--all", "--format=%s").split("\n").count("Set x") == commits
