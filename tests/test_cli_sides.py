@@ -2,8 +2,8 @@
 
 import re
 
-from mmos.cli.styles import style
 from mmos.cli.sides import pairs, sides
+from mmos.cli.styles import style
 from mmos.cli.text import cells
 
 
