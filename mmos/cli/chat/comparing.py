@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mmos.cli.chat import patterns
 from mmos.cli.chat.session import Session, split_role
 from mmos.cli.output import how_long
 from mmos.cli.sides import sides
@@ -44,10 +45,10 @@ def options_of(name: str, session: Session) -> RunOptions:
     """The options with which a role, a pattern or a model answers alone."""
     from mmos.app import RunOptions
 
-    if name.startswith(PATTERN) or name in session.app.config.orchestration.patterns:
-        return RunOptions(pattern=name.removeprefix(PATTERN), on_question="fail")
-    if name.startswith(ROLE) or name in session.cast():
+    if name.startswith(ROLE) or name in session.app.config.roles():
         return RunOptions(role_only=name.removeprefix(ROLE), on_question="fail")
+    if name.startswith(PATTERN) or name in patterns.names(session):
+        return RunOptions(pattern=name.removeprefix(PATTERN), on_question="fail")
     return RunOptions(model=name, on_question="fail")
 
 

@@ -20,7 +20,7 @@ STYLES: dict[str, Style] = {"+": "ok", "-": "error", "@": "accent"}
 
 
 def show_diff(name: str, old: str, new: str) -> None:
-    """Print a diff. In a pipe it is as `git diff` has it, so that it can be applied."""
+    """Print a diff. In a pipe it has no colours, and nothing of it is changed."""
     for line in unified(name, old, new):
         echo_line(line, is_head=line.startswith(("--- ", "+++ ")))
 
