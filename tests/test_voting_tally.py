@@ -25,8 +25,36 @@ def test_heads_weights_and_ranks():
     assert (tally(votes).vote, tally(votes).behind, tally(votes).agreement) == ("y", ("b", "c"), 0.6667)
     weighted = tally(votes, "weighted", weights={"a": 3.0, "b": 1.0, "c": 1.0})
     assert (weighted.vote, weighted.agreement, weighted.against) == ("x", 0.6, {"y": ("b", "c")})
-    ranked = tally(cast(a="x > y > z", b="z > y > x", c="y\nx\nz"), "ranked")
-    assert (ranked.vote, ranked.behind) == ("y", ("c",))
+
+
+def test_ranks():
+    ranked = tally(cast(a="x\ny\nz", b="z\ny\nx", c="y\nx\nz"), "ranked")
+    assert (ranked.vote, ranked.behind, ranked.agreement) == ("y", ("c",), 0.7778)
+    nobody_first = tally(cast(a="x\ny\nz", b="z\ny\nx"), "ranked")
+    assert (nobody_first.vote, nobody_first.is_tie, nobody_first.agreement) == ("x", True, 0.6667)
+    second = tally(cast(a="x\ny", b="z\ny", c="w\ny"), "ranked")
+    assert (second.vote, second.behind) == ("y", ("a", "b", "c"))
+
+
+@pytest.mark.parametrize(
+    "answer", ["B > A > C", "1. Jupiter\n2. Mars\n3. Venus", '["B", "A", "C"]', ["B", "A", "C"], "My ranking:\n(B) > (A) > (C)", "B\nA\nC"]
+)
+def test_a_ranking_is_read(answer):
+    poll = Poll("choice", "Which planet?\n(A) Mars\n(B) Jupiter\n(C) Venus", {"a": answer, "b": "The answer is (A)."})
+    assert {name: one.vote for name, one in poll.rankings.items()} == {"a": "B\nA\nC", "b": "A"}
+    assert decided(poll, "ranked", Trust()).answer == "A"
+
+
+def test_reasoning_is_no_ranking():
+    assert Poll("choice", "", {"a": "1. A is small.\n2. C > A.\nNow compare.\nThe answer is B"}).rankings["a"].vote == "B"
+    assert Poll("number", "", {"a": "1. 3 + 4 = 7\n2. 7 > 5"}).rankings["a"].vote == "5"
+    assert Poll("tool_calls", "", {"a": [CALL]}).rankings["a"].vote == "add(a=1)"
+
+
+def test_a_ranked_text_is_given_as_it_is_written():
+    poll = Poll("text", "Which plan?", {"a": "Use a Queue! > Use a lock.", "b": "1. Use a queue.\n2. Do nothing.", "c": None})
+    verdict = decided(poll, "ranked", Trust())
+    assert (verdict.answer, verdict.tally.behind, verdict.tally.abstained) == ("Use a Queue!", ("a", "b"), ("c",))
 
 
 def test_a_tie_is_told_and_the_first_voter_decides():

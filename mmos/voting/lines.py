@@ -11,6 +11,7 @@ from mmos.voting.ballot import KINDS, Ballot, Kind, ballot, ballots, kind_of
 from mmos.voting.called import called, names_of
 from mmos.voting.cascade import Cascade
 from mmos.voting.choices import options_in
+from mmos.voting.ranking import RANKED, items_of, ranking
 from mmos.voting.structures import is_expectation, is_met
 from mmos.voting.tally import Same, Tally, tally
 from mmos.voting.trust import Mark, Trust
@@ -65,10 +66,21 @@ class Poll:
     def ballots(self) -> dict[str, Ballot]:
         return ballots(self.kind, self.given, self.question)
 
-    def answer_of(self, model: str) -> Any:
-        """What a model answers: the choice, the number or the label alone, and else all it says."""
-        one = self.ballots.get(model)
-        return one.vote if one is not None and self.kind in SHORT else self.given.get(model)
+    @cached_property
+    def rankings(self) -> dict[str, Ballot]:
+        """The votes of answers that may rank several choices."""
+        if self.kind not in RANKED:
+            return self.ballots
+        return {model: ranking(self.kind, answer, self.question) for model, answer in self.answers.items()}
+
+    def answer_of(self, model: str, vote: str | None) -> Any:
+        """What a model behind a vote answers: the choice, the number or the label alone, and else all it says, or what it ranks."""
+        if self.kind in SHORT:
+            return vote
+        if self.kind not in RANKED:
+            return self.given.get(model)
+        items = (item for item in items_of(self.answers.get(model)) if ballot(self.kind, item, self.question).vote == vote)
+        return next(items, self.given.get(model))
 
     def _read(self, answer: Any) -> str | Sequence[Any] | None:
         if self.kind == "tool_calls":
@@ -117,7 +129,8 @@ class Verdict:
 
 def decided(poll: Poll, how: How, trust: Trust) -> Verdict:
     """Vote on given answers."""
-    ballots, cascade = poll.ballots, Cascade(list(poll.answers), trust, poll.group, poll.options, same=poll.same)
+    ballots = poll.rankings if how == "ranked" else poll.ballots
+    cascade = Cascade(list(poll.answers), trust, poll.group, poll.options, same=poll.same)
     order = cascade.order() if how == "auto" else trust.order(poll.answers, poll.group)
     if how == "auto":
         cast: dict[str, Ballot] = {}
@@ -132,7 +145,7 @@ def decided(poll: Poll, how: How, trust: Trust) -> Verdict:
         weights = {name: trust.weight(name, poll.group, poll.options) for name in order}
         result = tally({name: ballots[name] for name in order}, how, weights=weights if any(weights.values()) else None, same=poll.same)
     chosen = next((name for name in order if name in result.behind), "")
-    return Verdict(result, poll.answer_of(chosen), asked, how)
+    return Verdict(result, poll.answer_of(chosen, result.vote), asked, how)
 
 
 def _text(truth: Any) -> Any:

@@ -22,7 +22,7 @@ class Tally:
     behind: tuple[str, ...] = ()
     """Who stands behind it, in the order of the ballots."""
     agreement: float = 0.0
-    """The share of the votes behind it. Who abstains counts as a voice that is not behind it."""
+    """The share of the votes behind it, or of the points that it could have. Who abstains counts as a voice that is not behind it."""
     against: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The other votes, the strongest first, with who stands behind each."""
     abstained: tuple[str, ...] = ()
@@ -47,10 +47,13 @@ def tally(
     strength = {name: 1.0 if voting == "majority" or weights is None else weights.get(name, 1.0) for name in voters}
     groups = _ranked(voters, strength) if voting == "ranked" else _grouped(voters, strength, same)
     (vote, behind, best), *others = sorted(groups, key=lambda group: -group[2])
-    total = sum(strength.values()) + len(abstained) * (sum(strength.values()) / len(strength))
-    share = sum(strength[name] for name in behind) / total if total else len(behind) / len(ballots)
+    against = {other: tuple(names) for other, names, _ in others if names}
     is_tie = bool(others) and best - others[0][2] <= TIE
-    return Tally(vote, tuple(behind), round(share, 4), {other: tuple(names) for other, names, _ in others if names}, abstained, is_tie)
+    total = sum(strength.values())
+    if not total:
+        return Tally(vote, tuple(behind), round(len(behind) / len(ballots), 4), against, abstained, is_tie)
+    most = max(len(ranking_of(one)) for one in voters.values()) if voting == "ranked" else 1
+    return Tally(vote, tuple(behind), round(best / most / (total * len(ballots) / len(voters)), 4), against, abstained, is_tie)
 
 
 Group = tuple[str, list[str], float]
@@ -67,19 +70,23 @@ def _grouped(voters: Mapping[str, str], strength: Mapping[str, float], same: Sam
 
 
 def _ranked(voters: Mapping[str, str], strength: Mapping[str, float]) -> list[Group]:
-    """By points (Borda): the first of n lines gets n points, the next one less. Behind the winner are those who rank it first."""
+    """By points (Borda): the first of n lines gets n points, the next one less. Behind a choice are those who rank it first."""
     rankings = {name: ranking_of(vote) for name, vote in voters.items()}
     most = max(map(len, rankings.values()))
-    points, first = dict[str, float](), dict[str, list[str]]()
+    points, behind = dict[str, float](), dict[str, list[str]]()
     for name, ranking in rankings.items():
         for place, choice in enumerate(ranking):
             points[choice] = points.get(choice, 0.0) + strength[name] * (most - place)
-            first.setdefault(choice, [])
-        first[ranking[0]].append(name)
-    return [(choice, first[choice], count) for choice, count in points.items()]
+            behind.setdefault(choice, []).extend([name] if place == 0 else [])
+    return [(choice, behind[choice] or _highest(rankings, choice), count) for choice, count in points.items()]
+
+
+def _highest(rankings: Mapping[str, Sequence[str]], choice: str) -> list[str]:
+    """Who ranks a choice highest that nobody ranks first."""
+    places = {name: ranking.index(choice) for name, ranking in rankings.items() if choice in ranking}
+    return [name for name, place in places.items() if place == min(places.values())]
 
 
 def ranking_of(vote: str) -> Sequence[str]:
-    """The choices of a ballot from the best to the worst: one in a line, or with `>` between them."""
-    parts = vote.split("\n") if "\n" in vote else vote.split(">")
-    return list(dict.fromkeys(part.strip() for part in parts if part.strip())) or [vote]
+    """The choices of a ballot from the best to the worst: one in a line."""
+    return list(dict.fromkeys(vote.split("\n")))
