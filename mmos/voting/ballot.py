@@ -26,6 +26,7 @@ _ABSTAINS = re.compile(
 DOES_NOT_SAY = "it does not say"
 _IN_WORDS: Collection[Kind] = ("number", "label", "text")
 """Kinds for which "I do not know" could be read as an answer."""
+_END_OF_THOUGHTS = "</think>"
 _BRIEF = 200
 _LONGEST = 20_000
 """Characters of an answer that are read: half of them from its end."""
@@ -49,7 +50,8 @@ def ballot(kind: Kind, answer: str | Sequence[Any] | None, question: str = "") -
     """The vote of an answer: a text, or calls of tools."""
     if kind == "tool_calls":
         return _of_calls(answer)
-    if not isinstance(answer, str) or not answer.strip():
+    answer = answer.rpartition(_END_OF_THOUGHTS)[2] if isinstance(answer, str) else ""
+    if not answer.strip():
         return Ballot(None, "it is empty")
     if kind in _IN_WORDS and len(answer) < _BRIEF and _ABSTAINS.search(answer):
         return Ballot(None, DOES_NOT_SAY)
