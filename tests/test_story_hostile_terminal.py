@@ -199,6 +199,7 @@ MORE: dict[tuple[str, ...], list[list[str]]] = {
     ("pipeline", "set-strategy"): [["single", "--dry-run"]],
     ("doctor",): [["--fix"], ["--quick", "-c", EVIL]],
     ("patterns", "show"): [[EVIL, "--offline"], [EVIL]],
+    ("patterns", "tally"): [[EVIL], ["x", "--learn", EVIL], ["--voting", EVIL]],
     ("patterns", "evaluate"): [[EVIL, "--cases", "evil.jsonl"], ["x", "--cases", EVIL]],
     ("prompts", "show"): [["brief"], ["coding", "--filled"]],
     ("hosts",): [["--host", EVIL]],

@@ -50,6 +50,7 @@ SAFE = "Does this code contain a buffer overflow?"
         ("yes_no", "The code contains a buffer overflow because it does not check the length.", "yes"),
         ("yes_no", "The buffer is small, but there is no buffer overflow.", "no"),
         ("yes_no", "The code does not fully prevent a buffer overflow.", "yes"),
+        ("yes_no", "So yes, it has faults, but you won't find a buffer overflow there.", "no"),
         ("yes_no", "So yes, a buffer overflow is there.", "yes"),
         ("yes_no", "<think>Yes, a buffer overflow exists.</think>No.", "no"),
         ("label", "Label: Bug fixing.", "bug fixing"),

@@ -16,7 +16,7 @@ _SAID = re.compile(
 _LINE = re.compile(r"(?im)(?:^[\W_]{0,6}|[:;]\s+\**)(yes|no)\b(?=\s*[,.:;*!-]|$)")
 _WORDS = {"yes": _YES, "true": _YES, "correct": _YES, "no": _NO, "false": _NO, "incorrect": _NO}
 _DENIED = re.compile(
-    r"\b(?:do(?:es)?|did|is|are|was|were|can|could|should|has|have|will|would)\s*(?:not|n't|n’t)\b|\b(?:cannot|never|lacks?|free\s+(?:of|from)|absence\s+of)\b"
+    r"\b(?:do(?:es)?|did|is|are|was|were|can|could|should|has|have|will|would)\s*(?:not|n't|n’t)\b|\b(?:cannot|won['’]t|never|lacks?|free\s+(?:of|from)|absence\s+of)\b"
     r"|\b(?:is|are|has|have|contains?|find|found|see|shows?|reveals?|with)\s+(?:\W{0,3})no\b|\bno\s+(?:\w+\W+){0,5}(?:found|present|exists?|issues?|instances?|risk|vulnerabilit)",
     re.IGNORECASE,
 )
@@ -42,7 +42,9 @@ _REASON = re.compile(
 """Where the claim of a sentence ends. A denial behind it belongs to the reason."""
 _CLAUSE = re.compile(r";|,\s+(?:and|but|while)\b", re.IGNORECASE)
 _SHORTEST = 15
-_OPENS = re.compile(r"^\W{0,12}(?:so|therefore|thus|hence|(?:in\s+)?(?:conclusion|summary))?\W{0,12}(yes|no)\s*[,:.;–—-]", re.IGNORECASE)
+_OPENS = re.compile(
+    r"^\W{0,12}(?:so|therefore|thus|hence|(?:in\s+)?(?:conclusion|summary))?\W{0,12}(yes|no)(?:\s*[,.:;–—]|$)", re.IGNORECASE
+)
 _CONCLUDES = re.compile(r"^\W{0,12}(?:so|therefore|thus|hence|overall|(?:in\s+)?(?:conclusion|summary|short))\b", re.IGNORECASE)
 _ALTERNATIVES = re.compile(r"\bor\b", re.IGNORECASE)
 _LONGEST = 5
@@ -115,7 +117,7 @@ def _says(sentence: str) -> bool:
 def _statement(sentence: str, text: str, asked: Collection[str]) -> _Statement:
     claims = [claim for clause in _CLAUSE.split(sentence) if _says(claim := _claim(clause))]
     claim = max(claims, key=lambda one: _count(one, asked), default=sentence)
-    if said := _OPENS.search(sentence):
+    if (said := _OPENS.search(sentence)) and not _CLAUSE.search(sentence):  # yes, it has faults, but not this one
         vote = said[1].lower()
     else:
         vote = _NO if (_DENIED.search(claim) or _GOOD.search(claim)) and not _DOUBTED.search(claim) else _YES
