@@ -44,7 +44,7 @@ def cast_key(options: RunOptions) -> tuple[Any, ...]:
 def cast_for(options: RunOptions, config: Config, tools: Toolbox, templates: Templates, logs: Logs) -> Cast:
     """The cast of a run with these options. `logs`: those that a role that explains failures may look into."""
     if options.pattern:
-        from mmos.app.patterns import cast_of_pattern  # few runs have one
+        from mmos.app.pattern_runs import cast_of_pattern  # few runs have one
 
         cast: Cast = cast_of_pattern(options, config, tools, templates)
     elif options.model:

@@ -14,10 +14,9 @@ import orjson
 from mmos import phases
 from mmos.app.cancelling import cancelled
 from mmos.app.stalling import IdleLimit
-from mmos.app.system_texts import ARBITER
+from mmos.app.system_texts import ARBITER, MODEL
 from mmos.app.terms import valid
 from mmos.app.unserved import RollCall
-from mmos.app.wiring import MODEL
 from mmos.calls.shape import Shape
 from mmos.config.routing_schema import Answering
 from mmos.config.schema import Strategy

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
 
-from mmos.app import wiring
-from mmos.app.lifecycle import RunOptions
-from mmos.app.system_texts import ARBITER
-from mmos.app.wiring import MODEL
+from mmos.app.system_texts import ARBITER, MODEL
 from mmos.config import ready_patterns
 from mmos.config.load import Config
 from mmos.config.model_keys import named
@@ -23,14 +20,13 @@ from mmos.config.wording import perhaps
 from mmos.context import Participant
 from mmos.errors import UsageError
 from mmos.names import pattern_named
-from mmos.participant.cast import Member
 from mmos.patterns.insight import Insight, NoInsight
 from mmos.patterns.plan import Contributor, Guide, Plan
 from mmos.patterns.running import run_pattern
-from mmos.patterns.standing import Standing, acting_of
+from mmos.patterns.standing import acting_of
 from mmos.plurals import counted
 from mmos.prompting.templates import Templates
-from mmos.toolbox import Tool, Toolbox
+from mmos.toolbox import Tool
 
 READY = ready_patterns.READY
 KINDS = {"lmstudio": "openai"}
@@ -218,30 +214,6 @@ def _free(name: str, taken: list[str]) -> str:
         number += 1
     taken.append(free)
     return free
-
-
-def patterns_of(options: RunOptions, config: Config, templates: Templates) -> Patterns:
-    """The patterns that a run may use, with its own models for roles."""
-    own = {} if isinstance(options.pattern, str) or options.pattern is None else options.pattern
-    return Patterns(config, wiring.roles_of(config, options.roles, options.sampling, gpu=options.gpu), templates, own, options.gpu)
-
-
-def standing_of(options: RunOptions, config: Config, templates: Templates, insight: Insight) -> Standing:
-    return Standing(replace(patterns_of(options, config, templates), insight=insight))
-
-
-def cast_of_pattern(options: RunOptions, config: Config, tools: Toolbox, templates: Templates) -> dict[str, Member]:
-    """A pattern alone, with the roles that take part in it. Its acting model stands where a model alone would."""
-    patterns = patterns_of(options, config, templates)
-    plan = patterns.plan(own_name(patterns.own) if patterns.own else str(options.pattern))
-    role = patterns.acting(plan.name)
-    alone = ResolvedRole(MODEL, role.model, role.servers, role.window, options=dict(role.options), think=role.think, pattern=plan.name)
-    names = patterns.roles_in(plan.name)
-    roles = wiring.cast_of(patterns.roles, tools, templates, "") if names else {}
-    taking = {
-        name: member for role_name in names for name, member in wiring.taking_part(roles, role_name, wiring.interpreter_of(config)).items()
-    }
-    return {**taking, MODEL: Member(alone, options.system, Toolbox(), templates)}
 
 
 def tool_of_patterns(config: Config, roles: Mapping[str, ResolvedRole], templates: Templates) -> Tool:

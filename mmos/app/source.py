@@ -9,6 +9,7 @@ from mmos.config.load import Config
 from mmos.fleet.fleet import Fleet
 from mmos.journal import Journal
 from mmos.participant.cast import Cast
+from mmos.prompting.templates import Templates
 
 if TYPE_CHECKING:  # not needed before a task is routed
     from mmos.catalog.known import KnownModel
@@ -19,6 +20,7 @@ class Source(Protocol):
     config: Config
     fleet: Fleet
     rehearsed: bool
+    templates: Templates
 
     @property
     def journal(self) -> Journal: ...

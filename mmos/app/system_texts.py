@@ -11,6 +11,8 @@ from mmos.participant.ladder import instructions, text_for
 from mmos.prompting.builder import system_text
 from mmos.prompting.templates import Templates, set_of
 
+MODEL = "model"
+"""The name, in lists of roles, of a model that answers without a role."""
 ARBITER = "arbiter"
 SYNTHESIZER = "synthesizer"
 INTERPRETER = "interpreter"

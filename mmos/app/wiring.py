@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from mmos.app.system_texts import ARBITER, INTERPRETER, SMALL, SYNTHESIZER, completed, purpose_of, system_as_member, texts_of
+from mmos.app.system_texts import ARBITER, INTERPRETER, MODEL, SMALL, SYNTHESIZER, completed, purpose_of, system_as_member, texts_of
 from mmos.calls.tool_choice import ToolChoice
 from mmos.config.load import Config
 from mmos.config.model_keys import named
@@ -39,8 +39,6 @@ from mmos.tools.reinterpret import reinterpret_response
 from mmos.tools.remembering import Remembering
 from mmos.tools.synthesize import synthesize_responses
 
-MODEL = "model"
-"""The name, in lists of roles, of a model that answers without a role."""
 DIAGNOSIS = "diagnosis"
 """The role that explains failures. A configuration may have it; otherwise it is made of another role."""
 

@@ -35,7 +35,7 @@ from mmos.participant.ladder import Ladder
 from mmos.participant.models import Models
 from mmos.participant.questions import Desk
 from mmos.participant.ruled import member_now, must_now
-from mmos.participant.surroundings import Dividing, Judging, Recovery, Rules, Standing
+from mmos.participant.surroundings import Around, Dividing, Recovery, Rules
 from mmos.participant.turn import Turn
 from mmos.placement.forecasting import Order
 from mmos.prompting.templates import Templates
@@ -68,15 +68,15 @@ class Participants:
     degrade: Sequence[Step] = ()
     """What to do, in this order, with a call that would have to wait."""
     foresight: Foresight | None = None
-    recovery: Recovery | None = None
+    recovery: Recovery[Exchange, Participants] | None = None
     """Cures exchanges and calls that fail."""
-    judging: Judging | None = None
+    judging: Around[Exchange] | None = None
     """Validates the answer to the user. None: nobody asked for that."""
     entries: Entries = field(default_factory=dict)
     """What the configuration says of models, by keys that may stand in place of their names."""
-    dividing: Dividing | None = None
+    dividing: Dividing[Exchange] | None = None
     """Reads a task that is larger than a window in parts."""
-    patterns: Standing | None = None
+    patterns: Around[Exchange] | None = None
     """Carries out the patterns that stand in place of models."""
     rules: Rules | None = None
     """Tried at each turn of the role that answers the user. None: there are none."""

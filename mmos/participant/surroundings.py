@@ -1,22 +1,29 @@
-"""Defines what may surround an exchange: each is given to the participants by the app, and each may be missing."""
+"""Defines what may surround an exchange: the app gives each to the participants, and each may be missing."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
 
 from mmos.context import Answer
 from mmos.executor import Execution, Next
 from mmos.scope import Scope
 
-if TYPE_CHECKING:
-    from mmos.participant.loop import Exchange, NextExchange, Participants
+Exchange = TypeVar("Exchange")
+Room = TypeVar("Room", contravariant=True)
 
 
-class Recovery(Protocol):
+class Around(Protocol[Exchange]):
+    """What surrounds an exchange: it judges the answer, or gives one in place of the model."""
+
+    async def exchange(self, exchange: Exchange, go_on: Callable[[Exchange], Awaitable[Answer]]) -> Answer: ...
+
+
+class Recovery(Protocol[Exchange, Room]):
     """What cures failures."""
 
-    async def exchange(self, exchange: Exchange, go_on: NextExchange) -> Answer: ...
-    async def call(self, room: Participants, execution: Execution, go_on: Next) -> str: ...
+    async def exchange(self, exchange: Exchange, go_on: Callable[[Exchange], Awaitable[Answer]]) -> Answer: ...
+    async def call(self, room: Room, execution: Execution, go_on: Next) -> str: ...
 
 
 class Rules(Protocol):
@@ -27,22 +34,10 @@ class Rules(Protocol):
         ...
 
 
-class Judging(Protocol):
-    """What judges the answer to the user, and may replace it by a better one."""
-
-    async def exchange(self, exchange: Exchange, go_on: NextExchange) -> Answer: ...
-
-
-class Standing(Protocol):
-    """What lets a pattern answer in place of a model, or advise it."""
-
-    async def exchange(self, exchange: Exchange, go_on: NextExchange) -> Answer: ...
-
-
-class Dividing(Protocol):
+class Dividing(Protocol[Exchange]):
     """What answers a task that is larger than a window, part by part."""
 
-    async def exchange(self, exchange: Exchange, go_on: NextExchange) -> Answer: ...
+    async def exchange(self, exchange: Exchange, go_on: Callable[[Exchange], Awaitable[Answer]]) -> Answer: ...
     def slots(self, model: str, servers: tuple[str, ...]) -> int:
         """How many requests for a model may be on their way at the same time."""
         ...
