@@ -24,6 +24,9 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = {
     "coder": {"num_ctx": 4096},
     "reasoner": {"num_ctx": 4096},
     "talker": {"num_ctx": 32768},
+    "counter": {"num_ctx": 4096},
+    "doubter": {"num_ctx": 4096},
+    "judge": {"num_ctx": 8192},
     "looper": {"num_ctx": 2048, "num_predict": 2000},
 }
 """What their Modelfiles set; all of them `num_thread 1` besides."""
@@ -127,6 +130,10 @@ def _waverer(prompt: Prompt) -> Turn:
     return _said("waverer", "final" if prompt.last_role == "tool" else "call" if prompt.tools else "again")
 
 
+def _conductor(prompt: Prompt) -> Turn:
+    return _said("conductor", "final" if prompt.last_role == "tool" else "call" if prompt.tools else "plain")
+
+
 def _native(prompt: Prompt) -> Turn:
     return _said("native", "final" if prompt.last_role == "tool" else "call" if prompt.tools else "plain")
 
@@ -150,6 +157,10 @@ CAST = (
     _model("swallower", _swallower, "tools"),
     _model("waverer", _waverer, "tools"),
     _model("talker", _talker, "tools"),
+    _model("conductor", _conductor, "tools"),
+    _model("counter", Say(text("counter"))),
+    _model("doubter", Say(text("doubter"))),
+    _model("judge", Say(text("judge"))),
     _model("thinker", _thinker, "tools", "thinking"),
     _model("faulty", _as_asked("faulty")),
     _model("looper", Loop(text("looper"))),
