@@ -323,3 +323,15 @@ async def test_a_checked_result_below_the_wanted_score_is_partial_and_says_why()
         (document,) = answer.document()["patterns"]
         assert (document["status"], document["members"][0]["score"]) == ("partial", 0.4)
         assert document["why"].startswith("the result scores 0.40, and 0.8 is wanted: ")
+
+
+async def test_who_answers_depends_on_the_question_and_not_on_what_was_said_before():
+    pattern = {
+        "pattern": "specialized",
+        "models": [{"model": "two", "task": "code_generation"}, {"model": "three", "task": "simple_query"}],
+    }
+    async with stage({"arbiter": [], "two": ["def f(): ..."], "three": ["Paris."]}) as on:
+        await on.app.run("Write a Python function that sorts a list.", thread="t", options=RunOptions(pattern=pattern))
+        answer = await on.app.run("What is the capital of France?", thread="t", options=RunOptions(pattern=pattern))
+        assert answer.text == "Paris."
+        assert "def f()" in on.heard("three")[0]

@@ -35,7 +35,7 @@ def by_rules(work: Work, given: Sequence[Contribution]) -> list[Contribution]:
     files = {file.name: file.text for file in work.message.files if file.text}
     scores: dict[str, float] = {}
     for one in given:
-        findings = check(Subject(work.task, one.text, files))
+        findings = check(Subject(work.question, one.text, files))
         scores[one.key] = score_of(findings)
         work.vote(one.key, None, scores[one.key], "; ".join(finding.message for finding in findings[:3]))
     return sorted(given, key=lambda one: -scores[one.key])

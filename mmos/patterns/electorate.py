@@ -33,11 +33,11 @@ class Electorate:
 
     @classmethod
     async def of(cls, work: Work) -> Electorate:
-        return cls(work, await trust_of(work.scope), classifier_of({}).classify(work.task).type or "")
+        return cls(work, await trust_of(work.scope), classifier_of({}).classify(work.question).type or "")
 
     def likely(self, kind: Kind) -> int:
         """How many answers are likely. The more, the more it says when two agree."""
-        return len(options_in(self.work.task)) or LIKELY[kind]
+        return len(options_in(self.work.question)) or LIKELY[kind]
 
     def weights(self, answers: Sequence[Contribution], kind: Kind) -> dict[str, float] | None:
         """What each answer counts: as configured, else by what was learned. None: all the same."""
@@ -52,8 +52,8 @@ class Electorate:
 
     def ballots(self, answers: Sequence[Contribution]) -> tuple[Kind, dict[str, Ballot]]:
         """What the answers stand for, by their keys. Prose stands for itself."""
-        kind = kind_of(self.work.task, [one.text for one in answers])
-        read = {one.key: ballot(kind, one.text, self.work.task) for one in answers}
+        kind = kind_of(self.work.question, [one.text for one in answers])
+        read = {one.key: ballot(kind, one.text, self.work.question) for one in answers}
         if kind == "text":
             read = {one.key: read[one.key] if read[one.key].vote is None else Ballot(one.text) for one in answers}
         return kind, read

@@ -62,7 +62,7 @@ def checked(work: Work, given: Contribution) -> Step:
     from mmos.quality.finding import Subject
     from mmos.quality.score import score_of
 
-    findings = check(Subject(work.task, given.text, {file.name: file.text for file in work.message.files if file.text}))
+    findings = check(Subject(work.question, given.text, {file.name: file.text for file in work.message.files if file.text}))
     score = score_of(findings)
     fault = "; ".join(finding.message for finding in findings[:3])
     work.vote(given.key, None, score, fault)

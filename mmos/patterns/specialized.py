@@ -33,8 +33,8 @@ class Specialized:
 def ranked(work: Work) -> list[tuple[Contributor, str]]:
     """The members, each with the reason: first those that a rule names, then those whose task is of this kind, then those that fit best."""
     guide, members = work.plan.guide, work.plan.members
-    found = guide.classify(work.task) if guide else classifier_of({}).classify(work.task)
-    named, rule = guide.named(work.task, found) if guide else ((), "")
+    found = guide.classify(work.question) if guide else classifier_of({}).classify(work.question)
+    named, rule = guide.named(work.question, found) if guide else ((), "")
     by_rule = [(one, rule) for name in named for one in members if _is(one, name)]
     of_kind = [(one, f"its task is {found.type}") for one in members if found.type and one.task.lower() == found.type]
     rest = [(one, f"the task is {found.type or 'of no sure kind'}") for one in _by_fit(work, found)]

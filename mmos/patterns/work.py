@@ -15,7 +15,7 @@ from mmos.pattern_events import ConflictFound, MemberEnded, MemberStatus, Member
 from mmos.patterns.plan import Contributor, Plan
 from mmos.patterns.turns import Turns
 from mmos.scope import Scope
-from mmos.views.patterns import PatternRun
+from mmos.views.patterns import PATTERN, PatternRun
 
 NOT_WAITED = "it was not waited for"
 GRACE = 0.25
@@ -111,6 +111,11 @@ class Work:
     def task(self) -> str:
         """The words of the task."""
         return self.message.content
+
+    @property
+    def question(self) -> str:
+        """The words of the task, without what was said before in the conversation."""
+        return self.scope.exchange.messages[0].content if self.context.call == PATTERN else self.task
 
     @property
     def record(self) -> PatternRun:
