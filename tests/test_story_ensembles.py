@@ -230,3 +230,9 @@ async def test_a_vote_does_not_wait_for_a_member_that_hangs_and_one_that_writes_
             "coding": "late", "analysis": "answered", "reasoning": "abstained", "fourth": "answered",
         }  # fmt: skip
         assert any("coding gave the pattern voting no answer" in warning for warning in answer.view.warnings)
+
+
+@pytest.mark.parametrize("way", ["auto", "majority", "ranked"])
+async def test_one_vote_is_no_agreement(way: str):
+    answer, document, _ = await run({"coding": ["24"], "analysis": BROKEN}, voting("coding", "analysis", voting=way))
+    assert (answer.text, document["agreement"]) == ("24", None)

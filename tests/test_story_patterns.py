@@ -335,3 +335,27 @@ async def test_who_answers_depends_on_the_question_and_not_on_what_was_said_befo
         answer = await on.app.run("What is the capital of France?", thread="t", options=RunOptions(pattern=pattern))
         assert answer.text == "Paris."
         assert "def f()" in on.heard("three")[0]
+
+
+@pytest.mark.parametrize(
+    ("keys", "why"),
+    [
+        ({"pattern": "sequential", "models": ["one", "two", "one"]}, "two gave no answer"),
+        ({"pattern": "sequential", "models": ["two", "one"]}, "two gave no answer"),
+        ({"pattern": "specialized", "models": [{"model": "two", "task": "simple_query"}, "one"]}, "two gave no answer"),
+        ({"pattern": "ensemble", "models": ["one", "three"], "aggregator_model": "two"}, "no one answer was written"),
+        (
+            {"pattern": "ensemble", "aggregate": "best", "models": ["one", "three"], "aggregator_model": "two"},
+            "the judge said nothing of use",
+        ),
+    ],
+)
+async def test_the_deadline_holds_for_each_who_hangs(keys: dict[str, object], why: str):
+    roles = {"arbiter": [], "one": ["Here."], "two": [[Say("So "), Stall()]], "three": ["There."]}
+    async with stage(roles, vram_gb=80, orchestration=KNOWN) as on:
+        answer = await on.app.run("What is the capital of France?", options=RunOptions(pattern={**keys, "deadline": 0.5}))
+        assert (answer.status, answer.text) == ("answered", "Here.")
+        (document,) = answer.document()["patterns"]
+        assert [one["status"] for one in document["members"] if one["name"] == "two"] == ["late"]
+        assert why in document["why"]
+        assert (await on.app.replay(answer.run)).same

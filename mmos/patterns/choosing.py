@@ -80,7 +80,7 @@ def _standing(work: Work, one: Contribution, ranked: Sequence[Contribution]) -> 
 async def _verdict(work: Work, answers: Mapping[str, Contribution], key: str) -> Mapping[str, Any] | str:
     """What the judge says, or why it says nothing of use."""
     text = work.plan.templates.fill("choose_one", input=work.task, answers=listed(work, answers))
-    said = await work.ask(work.plan.deciding, text, key=key, task="judge", answer=_choice(list(answers)))
+    said = await work.decide(text, key, "judge", answer=_choice(list(answers)))
     if not said.ok:
         return said.why
     return said.data if isinstance(said.data, dict) else "its answer has not the form that was asked for"

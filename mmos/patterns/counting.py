@@ -85,6 +85,8 @@ async def decided(work: Work, given: Sequence[Contribution], count: Count) -> Ou
     _say(work, count)
     if count.is_clear:
         chosen = next(one for one in given if one.key == count.result.behind[0])
+        if len(given) == 1:  # nobody can agree with it
+            return Outcome(chosen.text, chosen.key, why="there is one vote")
         why = f"{len(count.result.behind)} of {len(given)} agree"
         return Outcome(chosen.text, chosen.key, count.result.agreement, count.dissent, why=why)
     if count.result.vote is None:

@@ -114,7 +114,7 @@ async def _reduced(work: Work, results: Sequence[tuple[str, Contribution]], miss
     text = templates.fill(
         "merge", instruction=work.plan.aggregation_prompt, input=work.task, results=listed, conflicts=told or templates.fill("no_conflict")
     )
-    merged = await work.ask(work.plan.deciding, text, key="merge", task="merge", aloud=True, files=False)
+    merged = await work.decide(text, "merge", "merge", aloud=True, files=False)
     if not merged.ok:  # the results are there, so they are given as they are
         return Outcome(_side_by_side(results), status="partial", why=f"the results were not put together: {merged.why}")
     return Outcome(merged.text, dissent={" / ".join(one.between): one.about for one in conflicts if not one.resolved}, why=missing)
@@ -123,7 +123,7 @@ async def _reduced(work: Work, results: Sequence[tuple[str, Contribution]], miss
 async def _conflicts(work: Work, listed: str) -> Sequence[Any]:
     """The contradictions between the results. Nobody can say: none are known."""
     text = work.plan.templates.fill("find_conflicts", input=work.task, results=listed)
-    found = await work.ask(work.plan.deciding, text, key="conflicts", task="find conflicts", answer=CONFLICTS, files=False)
+    found = await work.decide(text, "conflicts", "find conflicts", answer=CONFLICTS, files=False)
     rows = found.data.get("conflicts", []) if found.ok and isinstance(found.data, dict) else []
     for row in rows[:MOST_CONFLICTS]:
         if row["between"] and row["about"].strip():

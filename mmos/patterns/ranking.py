@@ -14,6 +14,8 @@ async def ranked(work: Work, given: Sequence[Contribution]) -> Outcome:
     """The answer with the best places. Each member sees the answers without names, in an order of its own."""
     shown = list({one.text: one for one in reversed(given)}.values())[::-1][:MOST_JUDGED]
     if len(shown) == 1:
+        if len(given) == 1:
+            return Outcome(shown[0].text, shown[0].key, why="there is one answer")
         return Outcome(shown[0].text, shown[0].key, 1.0, why="all answers are the same")
     orders = {one.member.name: lettered(work, shown, f"rank-{one.member.name}") for one in given}
     asks = [

@@ -27,16 +27,16 @@ class Sequential:
     async def run(self, work: Work) -> Outcome:
         members = work.plan.members[: work.plan.max_steps]
         good: list[Step] = []
+        begun = work.scope.clock()
         for number, member in enumerate(members, 1):
             key, is_last = f"{number}-{member.name}", number == len(members)
             before = good[-1].contribution.text if good else ""
             text = (
                 next_words(work.plan.templates, member, work.task, before) if good else first_words(work.plan.templates, member, work.task)
             )
-            given = await work.ask(
-                member, text, key=key, aloud=is_last and not work.plan.validate, files=not good or _has_room(work, member)
-            )
-            if given.ok:
+            ask = work.ask(member, text, key=key, aloud=is_last and not work.plan.validate, files=not good or _has_room(work, member))
+            given = await work.within(ask, begun, is_needed=not good, is_last=is_last)
+            if given is not None and given.ok:
                 self._keep(work, good, given)
         if len(good) < max(1, min(work.plan.min_members, len(members))):
             raise too_few(work, len(good))

@@ -21,9 +21,11 @@ class Specialized:
 
     async def run(self, work: Work) -> Outcome:
         failed: list[str] = []
-        for member, why in ranked(work):
-            given = await work.ask(member, first_words(work.plan.templates, member, work.task), aloud=True)
-            if given.ok:
+        members, begun = ranked(work), work.scope.clock()
+        for number, (member, why) in enumerate(members, 1):
+            ask = work.ask(member, first_words(work.plan.templates, member, work.task), aloud=True)
+            given = await work.within(ask, begun, is_needed=True, is_last=number == len(members))
+            if given is not None and given.ok:
                 before = f"; {', '.join(failed)} gave no answer" if failed else ""
                 return Outcome(given.text, given.key, why=why + before)
             failed.append(member.name)

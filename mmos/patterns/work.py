@@ -13,7 +13,7 @@ from mmos.errors import MmosError, NoHost
 from mmos.messages import Message
 from mmos.pattern_events import ConflictFound, MemberEnded, MemberStatus, MemberVoted, StepRolledBack
 from mmos.patterns.plan import Contributor, Plan
-from mmos.patterns.turns import Turns
+from mmos.patterns.turns import SHARE, Turns
 from mmos.scope import Scope
 from mmos.views.patterns import PATTERN, PatternRun
 
@@ -209,16 +209,38 @@ class Work:
             self.scope.warn_once(f"{contribution.member.name} gave the pattern {self.plan.name} no answer", contribution.why)
         return contribution
 
-    async def side_by_side(self, asks: Sequence[Coroutine[Any, Any, Contribution]], *, least: int | None = None) -> list[Contribution]:
+    async def decide(self, text: str, key: str, task: str, **more: Any) -> Contribution:
+        """What the one says who writes or chooses the answer. It has the deadline of the pattern once more."""
+        said = await self.side_by_side([self.ask(self.plan.deciding, text, key=key, task=task, **more)], least=0)
+        return said[0]
+
+    async def within(self, ask: Coroutine[Any, Any, Contribution], begun: float, *, is_needed: bool, is_last: bool) -> Contribution | None:
+        """The contribution of a member that works alone, in what is left of the deadline. None: nothing is left.
+
+        `begun`: when the pattern began, by the clock of the scope. `is_needed`: there is no result so far, so members that come later
+        keep half of the time.
+        """
+        left = None if self.plan.deadline is None else self.plan.deadline - (self.scope.clock() - begun)
+        if left is not None and left <= 0:
+            ask.close()
+            return None
+        share = 1 if left is None or is_last or not is_needed else SHARE
+        given = await self.side_by_side([ask], least=int(is_needed and is_last), seconds=left and left * share)
+        return given[0] if given else None
+
+    async def side_by_side(
+        self, asks: Sequence[Coroutine[Any, Any, Contribution]], *, least: int | None = None, seconds: float | None = None
+    ) -> list[Contribution]:
         """The contributions of all, in their order. When the deadline of the pattern passes, those that there are must be enough.
 
         Args:
             asks: What `ask` returns, not awaited.
             least: The answers that are needed. With fewer, the deadline waits a little longer. Default: `min_members` of the plan.
+            seconds: How long they have. Default: the deadline of the plan.
         """
         tasks = [asyncio.create_task(ask) for ask in asks]
         try:
-            await self._wait(tasks, self.plan.min_members if least is None else least)
+            await self._wait(tasks, self.plan.min_members if least is None else least, seconds or self.plan.deadline)
             self.losses.late.update(task for task in tasks if not task.done())
         finally:
             for task in tasks:
@@ -229,9 +251,8 @@ class Work:
                 raise fault
         return [one for one in results if isinstance(one, Contribution)]
 
-    async def _wait(self, tasks: Sequence[asyncio.Task[Contribution]], least: int) -> None:
+    async def _wait(self, tasks: Sequence[asyncio.Task[Contribution]], least: int, deadline: float | None) -> None:
         """Until all have ended, or until the deadline has passed and there are enough answers."""
-        deadline = self.plan.deadline
         pending = set(tasks)
         if deadline is not None:
             _, pending = await asyncio.wait(pending, timeout=deadline)

@@ -24,7 +24,7 @@ async def synthesized(work: Work, given: Sequence[Contribution], weights: Mappin
     text = work.plan.templates.fill(
         "write_one", instruction=work.plan.aggregation_prompt, input=work.task, answers=listed(work, answers, weights)
     )
-    written = await work.ask(work.plan.deciding, text, key=WRITE, task=WRITE, files=False)
+    written = await work.decide(text, WRITE, WRITE, files=False)
     if not written.ok:
         chosen = by_rules(work, given)[0]
         return Outcome(chosen.text, chosen.key, status="partial", why=f"no one answer was written: {written.why}")
