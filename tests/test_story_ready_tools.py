@@ -122,7 +122,7 @@ async def test_always_holds_for_the_tool_whatever_it_changes(root: Path) -> None
 
 @pytest.mark.parametrize("before", [True, False], ids=["crash-before-the-write", "crash-after-the-write"])
 async def test_a_crash_between_intent_and_result_changes_nothing_twice(root: Path, tmp_path: Path, before: bool) -> None:
-    (write,) = [tool for tool in file_tools(Templates(), Folder(root), FileAccess(write="allow")) if tool.name == "write_file"]
+    (write,) = [tool for tool in file_tools(Templates(), Folder(Templates(), root), FileAccess(write="allow")) if tool.name == "write_file"]
     reached = asyncio.Event()
 
     async def hang(context: mmos.Context, arguments: Mapping[str, Any]) -> str:

@@ -29,7 +29,7 @@ from mmos.tools.ready.words import check_allowed, words_of
     ],
 )
 def test_a_command_is_words(given: Any, words: list[str]) -> None:
-    assert words_of(given) == words
+    assert words_of(Templates(), given) == words
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_a_command_is_words(given: Any, words: list[str]) -> None:
 )  # fmt: skip
 def test_signs_of_a_shell_are_refused(given: Any) -> None:
     with pytest.raises(InvalidArguments):
-        words_of(given)
+        words_of(Templates(), given)
 
 
 @pytest.mark.parametrize(
@@ -54,10 +54,10 @@ def test_signs_of_a_shell_are_refused(given: Any) -> None:
 )  # fmt: skip
 def test_patterns_compare_word_by_word(pattern: str, command: str, allowed: bool) -> None:
     if allowed:
-        check_allowed(command.split(), [pattern])
+        check_allowed(Templates(), command.split(), [pattern])
         return
     with pytest.raises(ToolDenied, match="does not allow"):
-        check_allowed(command.split(), ["nosuch *", pattern])
+        check_allowed(Templates(), command.split(), ["nosuch *", pattern])
 
 
 def commands(folder: Path, *, environ: dict[str, str] | None = None, **access: Any) -> Commands:
@@ -151,6 +151,6 @@ def test_the_user_reads_every_word_and_the_folder(tmp_path: Path) -> None:
     )
     with pytest.raises(ToolDenied):
         tool.preview({"words": ["rm", "-r", "."]})
-    assert mended({"words": "git status"}) == mended({"command": "git status"}) == {"words": ["git", "status"]}
-    assert mended({"words": 3}) is None
+    assert mended(Templates(), {"words": "git status"}) == mended(Templates(), {"command": "git status"}) == {"words": ["git", "status"]}
+    assert mended(Templates(), {"words": 3}) is None
     assert not run_command(Templates(), tmp_path, CommandAccess(run="allow", allow=["git *"]), {}).approval

@@ -27,7 +27,7 @@ from mmos.tools.ready.web import MOST_BYTES, fetch_page
     ],
 )  # fmt: skip
 def test_what_is_named_is_asked(allowed: str, url: str) -> None:
-    assert Allowed([allowed]).check(url).hostname
+    assert Allowed(Templates(), [allowed]).check(url).hostname
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_what_is_named_is_asked(allowed: str, url: str) -> None:
 )  # fmt: skip
 def test_what_is_not_named_is_refused(allowed: str, url: str) -> None:
     with pytest.raises(ToolDenied):
-        Allowed([allowed]).check(url)
+        Allowed(Templates(), [allowed]).check(url)
 
 
 @pytest.mark.parametrize(
@@ -51,12 +51,12 @@ def test_what_is_not_named_is_refused(allowed: str, url: str) -> None:
 )
 def test_a_name_that_leads_into_a_network_is_refused(ip: str) -> None:
     with pytest.raises(ToolDenied, match="inside a network"):
-        Allowed(["*"]).check_resolved("x.test", ["8.8.8.8", ip])
+        Allowed(Templates(), ["*"]).check_resolved("x.test", ["8.8.8.8", ip])
 
 
 def test_a_network_that_is_named_is_reached_by_name() -> None:
-    Allowed(["wiki.intern", "10.0.0.0/8"]).check_resolved("wiki.intern", ["10.2.3.4"])
-    Allowed(["localhost:80"]).check_resolved("localhost", ["127.0.0.1", "::1"])
+    Allowed(Templates(), ["wiki.intern", "10.0.0.0/8"]).check_resolved("wiki.intern", ["10.2.3.4"])
+    Allowed(Templates(), ["localhost:80"]).check_resolved("localhost", ["127.0.0.1", "::1"])
 
 
 # ---------------------------------------------------------------- over HTTP

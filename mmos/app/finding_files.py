@@ -50,7 +50,7 @@ async def find(
     if answer.reason is not None and answer.reason.code in UNSERVED:
         raise HostError(answer.reason.message, next_step=answer.reason.next)
     answer.raise_for_status()
-    paths = [*_proposed(answer.text or "", Folder(root))]
+    paths = [*_proposed(answer.text or "", Folder(app.templates, root))]
     if not paths:
         raise NoAnswer(
             "The model named no file that must be changed.", next_step="Name the files with --file, or say more in the instruction."

@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from mmos.config.wording import shown
 from mmos.errors import ToolDenied
+from mmos.prompting.templates import Templates
 
 LONGEST = 2_000
 _PORTS = {"http": 80, "https": 443}
@@ -20,6 +21,7 @@ Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 class Allowed:
     """The hosts that are allowed."""
 
+    templates: Templates = field(repr=False, compare=False)
     entries: Sequence[str]
     names: frozenset[str] = field(init=False)
     networks: tuple[Network, ...] = field(init=False)
@@ -31,7 +33,7 @@ class Allowed:
 
     def check(self, url: str) -> SplitResult:
         """The parts of an address that may be asked. Raises `ToolDenied` if it may not."""
-        parts = _parts(url)
+        parts = self._parts(url)
         host, port = (parts.hostname or "").lower().rstrip("."), parts.port or _PORTS[parts.scheme]
         if (ip := _ip(host)) is not None:
             if not self.takes(ip) and f"{host}:{port}" not in self.names and not ("*" in self.names and _is_public(ip)):
@@ -50,7 +52,7 @@ class Allowed:
             ip = _unwrapped(ipaddress.ip_address(text.partition("%")[0]))
             local = host.rstrip(".").lower() == "localhost" and ip.is_loopback
             if not _is_public(ip) and not local and not self.takes(ip):
-                raise ToolDenied(f"{shown(host)} leads to {ip}, which is inside a network. The configuration does not name it.")
+                raise ToolDenied(self.templates.fill("page_inside", host=shown(host), ip=str(ip)))
 
     def _has(self, host: str, port: int) -> bool:
         usual = port in _PORTS.values()
@@ -61,22 +63,23 @@ class Allowed:
         return host in self.names or any(f"*.{'.'.join(above[at:])}" in self.names for at in range(1, len(above)))
 
     def _denied(self, host: str) -> ToolDenied:
-        return ToolDenied(f"The configuration does not allow pages of {shown(host)}. Allowed: {', '.join(self.entries)}.")
+        return ToolDenied(self.templates.fill("page_denied", host=shown(host), allowed=", ".join(self.entries)))
+
+    def _parts(self, url: str) -> SplitResult:
+        parts = None if len(url) > LONGEST or not url.isprintable() or " " in url or "\\" in url else _split(url)
+        if parts is None:
+            raise ToolDenied(self.templates.fill("url_wrong"))
+        return parts
 
 
-def _parts(url: str) -> SplitResult:
-    if len(url) > LONGEST or not url.isprintable() or " " in url or "\\" in url:
-        raise ToolDenied("The address is too long, or it has a character that no address has.")
+def _split(url: str) -> SplitResult | None:
+    """The parts of the whole address of a page. None: it is none, or it has a name or a password in it."""
     try:
         parts = urlsplit(url)
         valid = parts.scheme in _PORTS and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        valid = False
-    if not valid:
-        raise ToolDenied(f"{shown(url)} is no address of a page. Write it whole, with https:// or http:// before it.")
-    if parts.username is not None or parts.password is not None:
-        raise ToolDenied("The address has a name or a password in it. Leave both out.")
-    return parts
+        return None
+    return parts if valid and parts.username is None and parts.password is None else None
 
 
 def _network(entry: str) -> Network | None:

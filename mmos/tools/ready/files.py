@@ -109,9 +109,9 @@ def _told(templates: Templates, lines: list[str], result: Result) -> str:
 
 def _read(templates: Templates, folder: Folder, arguments: Mapping[str, Any]) -> str:
     path, first = arguments["path"], arguments.get("first_line") or 1
-    lines = lines_of(read_text(folder.read(path), shown(path)).text)
+    lines = lines_of(read_text(templates, folder.read(path), shown(path)).text)
     if first > max(len(lines), 1):
-        raise ToolError(f"{shown(path)} has {len(lines)} lines. Begin with an earlier one.")
+        raise ToolError(templates.fill("file_short", path=shown(path), lines=str(len(lines))))
     part = _fitting(lines[first - 1 : first - 1 + min(arguments.get("lines") or USUAL_LINES, MOST_LINES)])
     after = first + len(part)
     more = [templates.fill("file_more", next=str(after), all=str(len(lines)))] if after <= len(lines) else []
@@ -145,7 +145,7 @@ def _cut(line: str) -> str:
 class Change:
     """A way to change a text."""
 
-    make: Callable[[str | None, Mapping[str, Any]], str]
+    make: Callable[[Templates, str | None, Mapping[str, Any]], str]
     """Makes the new text of the old one. None: there is no file."""
     is_made: Callable[[str, Mapping[str, Any]], bool]
     """Whether a text has the change already."""
@@ -160,44 +160,44 @@ def _changing(templates: Templates, folder: Folder, spec: Spec, change: Change, 
         run,
         after_crash=partial(_check, templates, folder, change),
         approval=asks,
-        preview=partial(_preview, folder, change),
+        preview=partial(_preview, templates, folder, change),
     )
 
 
-def _old(folder: Folder, path: str) -> Text | None:
+def _old(templates: Templates, folder: Folder, path: str) -> Text | None:
     """The text of the file. Raises `ToolError` if it may not be changed."""
     parts = folder.check_writable(path)
-    return read_text(folder.read(path, parts), shown(path)) if folder.exists(path) else None
+    return read_text(templates, folder.read(path, parts), shown(path)) if folder.exists(path) else None
 
 
-def _made(change: Change, old: Text | None, arguments: Mapping[str, Any]) -> str:
-    return change.make(None if old is None else old.text, arguments)
+def _made(templates: Templates, change: Change, old: Text | None, arguments: Mapping[str, Any]) -> str:
+    return change.make(templates, None if old is None else old.text, arguments)
 
 
-def _preview(folder: Folder, change: Change, arguments: Mapping[str, Any]) -> str:
-    old = _old(folder, arguments["path"])
-    return diff(None if old is None else old.text, _made(change, old, arguments), arguments["path"])
+def _preview(templates: Templates, folder: Folder, change: Change, arguments: Mapping[str, Any]) -> str:
+    old = _old(templates, folder, arguments["path"])
+    return diff(None if old is None else old.text, _made(templates, change, old, arguments), arguments["path"])
 
 
 def _write(templates: Templates, folder: Folder, change: Change, arguments: Mapping[str, Any]) -> str:
     path = arguments["path"]
     with folder.changing:
-        old = _old(folder, path)
-        new = _made(change, old, arguments)
-        folder.write(path, bytes_of(old, new))
+        old = _old(templates, folder, path)
+        new = _made(templates, change, old, arguments)
+        folder.write(path, bytes_of(templates, old, new))
     return templates.fill("file_written", path=shown(path), lines=counted(len(lines_of(new)), "line"))
 
 
 def _check(templates: Templates, folder: Folder, change: Change, arguments: Mapping[str, Any]) -> str:
     """What a call that a crash cut off has done. A file is written at once, so it is either as before or as wanted."""
     path = arguments["path"]
-    old = _old(folder, path)
+    old = _old(templates, folder, path)
     if old is None or not change.is_made(old.text, arguments):
         raise ToolError(templates.fill("file_unwritten", path=shown(path)))
     return templates.fill("file_written", path=shown(path), lines=counted(len(lines_of(old.text)), "line"))
 
 
-def _whole(old: str | None, arguments: Mapping[str, Any]) -> str:
+def _whole(_templates: Templates, old: str | None, arguments: Mapping[str, Any]) -> str:
     return arguments["text"] if old is None else plain(arguments["text"])
 
 
@@ -205,14 +205,14 @@ def _is_whole(text: str, arguments: Mapping[str, Any]) -> bool:
     return text == plain(arguments["text"])
 
 
-def _part(old: str | None, arguments: Mapping[str, Any]) -> str:
+def _part(templates: Templates, old: str | None, arguments: Mapping[str, Any]) -> str:
     if old is None:
-        raise ToolError(f"There is no file {shown(arguments['path'])}. Use write_file to make one.")
+        raise ToolError(templates.fill("file_none", path=shown(arguments["path"])))
     if not arguments["old"]:
-        raise ToolError("`old` is empty. Give the text that `new` takes the place of.")
+        raise ToolError(templates.fill("argument_empty", argument="old"))
     if arguments["old"] == arguments["new"]:
-        raise ToolError("`old` and `new` are the same. Nothing would change.")
-    return replaced(old, plain(arguments["old"]), plain(arguments["new"]))
+        raise ToolError(templates.fill("edit_same"))
+    return replaced(templates, old, plain(arguments["old"]), plain(arguments["new"]))
 
 
 def _has_part(text: str, arguments: Mapping[str, Any]) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from mmos.calls.patience import LENGTH_A_STEP, Misread, Patience
 from mmos.calls.patterns import UnknownPattern, literal, search
 from mmos.errors import ToolError
+from mmos.prompting.templates import Templates
 from mmos.tools.ready.folder import MOST_BYTES, Entry, Folder, Parts
 from mmos.tools.ready.ignoring import Rule, fits_path, is_ignored, rules_of
 from mmos.tools.ready.texts import lines_of, read_text
@@ -80,7 +81,7 @@ def searched(folder: Folder, query: Query) -> Result:
     """The lines that have the text."""
     lines: list[Found] = []
     room, patience = MOST_SEARCHED, Patience(STEPS * LENGTH_A_STEP)
-    needed, patterns = _needed(query), _alternatives(query.pattern)
+    needed, patterns = _needed(folder.templates, query), _alternatives(query.pattern)
     for seen, (place, entry) in enumerate(_walk(folder, query.path), 1):
         if seen > MOST_SEEN or room < 0:
             return Result(lines=lines, why="seen")
@@ -97,22 +98,22 @@ def searched(folder: Folder, query: Query) -> Result:
     return Result(lines=lines)
 
 
-def _needed(query: Query) -> str:
+def _needed(templates: Templates, query: Query) -> str:
     """What every line that fits has in it; in small letters when the pattern takes both. Raises `ToolError` for a pattern that cannot be matched."""
     if not query.text:
-        raise ToolError("`text` is empty. Give the text to search for.")
+        raise ToolError(templates.fill("argument_empty", argument="text"))
     if not query.regex:
         return query.text
     try:
         search(query.text, "")
         return literal(query.text.removeprefix(FOLDING)).lower() if query.folds else literal(query.text)
     except UnknownPattern as error:
-        raise ToolError(f"MMOS cannot use this regular expression: {error}. Write a simpler one, or a text.") from None
+        raise ToolError(templates.fill("regex_unusable", reason=str(error))) from None
 
 
 def _lines(folder: Folder, place: str, query: Query, needed: str, patience: Patience) -> Iterator[Found]:
     try:
-        text = read_text(folder.read(place, tuple(place.split("/"))), place).text
+        text = read_text(folder.templates, folder.read(place, tuple(place.split("/"))), place).text
     except ToolError:
         return  # binary, too large, or gone since
     if needed not in (text.lower() if query.folds else text):
@@ -160,7 +161,7 @@ def _outer_rules(folder: Folder, start: Parts) -> Rules:
 def _rules_in(folder: Folder, parts: Parts, entries: Sequence[Entry]) -> Iterator[tuple[int, Sequence[Rule]]]:
     if any(entry.name == _IGNORES and entry.kind == "file" for entry in entries):
         try:
-            text = read_text(folder.read(_IGNORES, (*parts, _IGNORES)), _IGNORES).text
+            text = read_text(folder.templates, folder.read(_IGNORES, (*parts, _IGNORES)), _IGNORES).text
         except ToolError:
             return
         yield len(parts), rules_of(text)

@@ -34,7 +34,7 @@ def finding_tools(ground: Ground, templates: Templates) -> list[Tool]:
     from mmos.tools.ready.folder import Folder
     from mmos.tools.ready.proposing import propose_files
 
-    folder = Folder(ground.folder, ground.kept)
+    folder = Folder(templates, ground.folder, ground.kept)
     return [*reading_tools(templates, folder), propose_files(templates, folder)]
 
 
@@ -51,7 +51,7 @@ def _tools(name: str, access: Access | None, ground: Ground, templates: Template
         from mmos.tools.ready.folder import Folder
 
         files = access if isinstance(access, FileAccess) else FileAccess()
-        return file_tools(templates, Folder(ground.root(files.root), ground.kept), files)
+        return file_tools(templates, Folder(templates, ground.root(files.root), ground.kept), files)
     if name == "shell":
         from mmos.tools.ready.shell import run_command
 

@@ -24,7 +24,7 @@ def propose_files(templates: Templates, folder: Folder) -> Tool:
     """Make the tool. Its result, a list of paths, is the answer of the run. A path that cannot be changed is told the model."""
 
     async def run(_context: Context, arguments: Mapping[str, Any]) -> Any:
-        return await on_thread(partial(_checked, folder, arguments["paths"]))
+        return await on_thread(partial(_checked, templates, folder, arguments["paths"]))
 
     paths = {
         "type": "array",
@@ -37,13 +37,13 @@ def propose_files(templates: Templates, folder: Folder) -> Tool:
     return Tool(spec, run, after_crash="repeat", final=True)
 
 
-def _checked(folder: Folder, paths: list[str]) -> list[str]:
+def _checked(templates: Templates, folder: Folder, paths: list[str]) -> list[str]:
     """The paths, relative to the folder and without repeats."""
     found: dict[str, None] = {}
     for path in paths:
         parts = folder.check_writable(path)
-        read_text(folder.read(path, parts), shown(path))
+        read_text(templates, folder.read(path, parts), shown(path))
         found["/".join(parts)] = None
     if not found:
-        raise ToolError("`paths` is empty. Name at least one file.")
+        raise ToolError(templates.fill("argument_empty", argument="paths"))
     return [*found]

@@ -7,6 +7,7 @@ import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,8 @@ class Commands:
     environ: Mapping[str, str]
 
     def words(self, arguments: Mapping[str, Any]) -> list[str]:
-        words = words_of(arguments["words"])
-        check_allowed(words, self.access.allow)
+        words = words_of(self.templates, arguments["words"])
+        check_allowed(self.templates, words, self.access.allow)
         return words
 
     def preview(self, arguments: Mapping[str, Any]) -> str:
@@ -53,7 +54,8 @@ class Commands:
         try:
             ended = await run(program, words, self.folder, variables, self.access.timeout)
         except OSError as error:
-            raise ToolError(f"{shown(words[0])} cannot be run: {(error.strerror or str(error)).lower()}.") from None
+            reason = (error.strerror or str(error)).lower()
+            raise ToolError(self.templates.fill("command_unrun", program=shown(words[0]), reason=reason)) from None
         return self.told(ended)
 
     def told(self, ended: Ended) -> str:
@@ -74,7 +76,7 @@ class Commands:
         """The file of a program. A name with a slash is a path in the folder."""
         found = str(self.folder / name) if "/" in name else shutil.which(name, path=variables["PATH"])
         if found is None or not os.access(found, os.X_OK):
-            raise ToolError(f"There is no program {shown(name)} on this machine.")
+            raise ToolError(self.templates.fill("command_none", program=shown(name)))
         return found
 
 
@@ -83,10 +85,10 @@ def _search_path(path: str) -> str:
     return os.pathsep.join(part for part in path.split(os.pathsep) if Path(part).is_absolute())
 
 
-def mended(arguments: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def mended(templates: Templates, arguments: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """A command that was written as one text."""
     words: str | Sequence[str] | None = arguments.get("words", arguments.get("command"))
-    return {"words": words_of(words)} if isinstance(words, str) and arguments.keys() <= {"words", "command"} else None
+    return {"words": words_of(templates, words)} if isinstance(words, str) and arguments.keys() <= {"words", "command"} else None
 
 
 def run_command(templates: Templates, folder: Path, access: CommandAccess, environ: Mapping[str, str]) -> Tool:
@@ -98,6 +100,6 @@ def run_command(templates: Templates, folder: Path, access: CommandAccess, envir
         Spec("run_command", description, parameters_of({"words": words}, ["words"])),
         commands.run,
         approval=access.run == "ask",
-        mend=mended,
+        mend=partial(mended, templates),
         preview=commands.preview,
     )

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from mmos.config.wording import shown
 from mmos.errors import ToolError, UsageError
+from mmos.prompting.templates import Templates
 from mmos.rewriting.text import NotWritable, Text, text_of
 
 
-def read_text(data: bytes, name: str) -> Text:
+def read_text(templates: Templates, data: bytes, name: str) -> Text:
     """The text of a file. Raises `ToolError` for a file that is no text."""
     try:
         return text_of(name, data)
     except UsageError:
-        raise ToolError(f"{name} is a binary file. This tool reads texts only.") from None
+        raise ToolError(templates.fill("file_binary", path=name)) from None
 
 
-def bytes_of(text: Text | None, new: str) -> bytes:
+def bytes_of(templates: Templates, text: Text | None, new: str) -> bytes:
     """A new text in the form that the file has. None: there is no file yet."""
     try:
         return new.encode() if text is None else text.bytes_of(new, exactly=True)
-    except (NotWritable, UnicodeEncodeError) as error:
-        reason = error.message if isinstance(error, NotWritable) else "The text has a character that UTF-8 does not have."
-        raise ToolError(f"{reason} Write the text without it.") from None
+    except (NotWritable, UnicodeEncodeError):
+        encoding = "utf-8" if text is None else text.form.encoding
+        lacking = "".join(dict.fromkeys(sign for sign in new if not sign.encode(encoding, "ignore")))
+        raise ToolError(templates.fill("file_signs", encoding=encoding, signs=shown(lacking))) from None
 
 
 def plain(text: str) -> str:
@@ -28,13 +31,13 @@ def plain(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def replaced(text: str, old: str, new: str) -> str:
+def replaced(templates: Templates, text: str, old: str, new: str) -> str:
     """The text in which `new` stands for `old`. All the rest stays as it is."""
     count = text.count(old)
     if count > 1:
-        raise ToolError(f"`old` is in the file {count} times. Give more lines around it, so that it is there once.")
+        raise ToolError(templates.fill("edit_many", number=str(count)))
     if not count:
-        raise ToolError("`old` is not in the file. Read the file again and copy the text exactly.")
+        raise ToolError(templates.fill("edit_none"))
     return text.replace(old, new)
 
 

@@ -91,9 +91,10 @@ class Pages:
         except TimeoutError:
             if not limit.expired():
                 raise
-            raise ToolError(f"The page did not come within {self.access.timeout:g} s.") from None
+            raise ToolError(self.templates.fill("page_late", seconds=f"{self.access.timeout:g}")) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise ToolError(f"The page cannot be fetched: {shown(str(error) or type(error).__name__, 200)}.") from None
+            reason = shown(str(error) or type(error).__name__, 200)
+            raise ToolError(self.templates.fill("page_unfetched", reason=reason)) from None
         head = self.templates.fill("page_head", url=shown(page.url, 300), status=str(page.status))
         text = await on_thread(lambda: page.text)
         return "\n".join([head, text, *([] if page.is_whole else [self.templates.fill("page_cut")])])
@@ -106,17 +107,17 @@ class Pages:
                 self.allowed.check(url)
                 async with session.get(url, allow_redirects=False) as response:
                     if response.status not in _MOVED or not response.headers.get("Location"):
-                        return await _page(url, response)
+                        return await _page(self.templates, url, response)
                     url = urljoin(url, response.headers["Location"])
-        raise ToolError(f"The page leads on to another one more than {MOST_REDIRECTS} times.")
+        raise ToolError(self.templates.fill("page_moved", number=str(MOST_REDIRECTS)))
 
 
-async def _page(url: str, response: aiohttp.ClientResponse) -> Page:
+async def _page(templates: Templates, url: str, response: aiohttp.ClientResponse) -> Page:
     kind = response.content_type
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise ToolError("The host sent a compressed page, which it was not asked for. It is not read: a small one can be huge inside.")
+        raise ToolError(templates.fill("page_compressed"))  # not asked for, and a small one can be huge inside
     if not kind.startswith(_TEXTS) and not kind.endswith(("+json", "+xml")):
-        raise ToolError(f"The page is no text ({shown(kind)}).")
+        raise ToolError(templates.fill("page_no_text", kind=shown(kind)))
     data = bytearray()
     async for block in response.content.iter_chunked(BLOCK):
         data += block
@@ -126,7 +127,7 @@ async def _page(url: str, response: aiohttp.ClientResponse) -> Page:
 
 
 def fetch_page(templates: Templates, access: PageAccess) -> Tool:
-    pages = Pages(templates, access, Allowed(access.allow))
+    pages = Pages(templates, access, Allowed(templates, access.allow))
     url = {"type": "string", "description": templates.fill("fetch_page.url")}
     description = templates.fill("fetch_page", hosts=", ".join(access.allow))
     return Tool(Spec("fetch_page", description, parameters_of({"url": url}, ["url"])), pages.run, after_crash="repeat")

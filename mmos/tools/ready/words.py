@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 
 from mmos.config.wording import shown
 from mmos.errors import InvalidArguments, ToolDenied
+from mmos.prompting.templates import Templates
 
 MOST_WORDS = 1_000
 MOST_SIGNS = 8_000
@@ -18,43 +19,40 @@ _SIGNS = re.compile(r"[|&;<>`\n]|\$[\w({]")
 _IN_DOUBLE = re.compile(r"`|\$[\w({]")
 
 
-def words_of(value: str | Sequence[str]) -> list[str]:
+def words_of(templates: Templates, value: str | Sequence[str]) -> list[str]:
     """The words of a command: of a list, or of one text."""
     words = list(value) if not isinstance(value, str) else [value]
     if len(words) == 1 and any(sign.isspace() for sign in words[0].strip()):
-        words = _split(words[0].strip())
+        words = _split(templates, words[0].strip())
     if not words or not words[0].strip():
-        raise InvalidArguments("`words` is empty. Give the program and its arguments, each as one word.")
+        raise InvalidArguments(templates.fill("argument_empty", argument="words"))
     if len(words) > MOST_WORDS or sum(map(len, words)) > MOST_SIGNS or any("\0" in word for word in words):
-        raise InvalidArguments("The command is too long, or it contains a NUL character.")
+        raise InvalidArguments(templates.fill("command_long"))
     for word in words:
         if word in _OPERATORS:
-            raise _no_shell(word)
+            raise _no_shell(templates, word)
     return words
 
 
-def _split(text: str) -> list[str]:
+def _split(templates: Templates, text: str) -> list[str]:
     plain = _QUOTED.sub(lambda part: "".join(_IN_DOUBLE.findall(part[0])) if part[0].startswith('"') else "", text)
     sign = _SIGNS.search(plain)
     if sign is not None:
-        raise _no_shell(sign[0])
+        raise _no_shell(templates, sign[0])
     try:
         return shlex.split(text)
     except ValueError as error:
-        raise InvalidArguments(f"The command cannot be split into words: {error}. Give a list of words.") from None
+        raise InvalidArguments(templates.fill("command_unsplit", reason=str(error))) from None
 
 
-def _no_shell(sign: str) -> InvalidArguments:
-    return InvalidArguments(
-        f"There is no shell, so {shown(sign)} has no meaning. Run one program at a time, and give its words as a list."
-    )  # fmt: skip
+def _no_shell(templates: Templates, sign: str) -> InvalidArguments:
+    return InvalidArguments(templates.fill("command_no_shell", sign=shown(sign)))
 
 
-def check_allowed(words: Sequence[str], patterns: Sequence[str]) -> None:
+def check_allowed(templates: Templates, words: Sequence[str], patterns: Sequence[str]) -> None:
     """Raise `ToolDenied` if no pattern allows the command."""
     if not any(_fits(words, pattern.split()) for pattern in patterns):
-        allowed = ", ".join(patterns)
-        raise ToolDenied(f"The configuration does not allow {shown(words[0])} with these words. Allowed: {allowed}.")
+        raise ToolDenied(templates.fill("command_denied", program=shown(words[0]), allowed=", ".join(patterns)))
 
 
 def _fits(words: Sequence[str], pattern: Sequence[str]) -> bool:
