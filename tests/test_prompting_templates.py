@@ -94,7 +94,7 @@ def _filled(node: ast.Call) -> dict[str, set[str]]:
     called, first = ast.unparse(node.func), ast.unparse(node.args[0])
     if called in ("Unclear", "Objection"):
         names, places = [first], {ast.unparse(key) for given in node.args[1:] if isinstance(given, ast.Dict) for key in given.keys if key}
-    elif called.endswith(".fill") and first not in ("unclear.text", "problem.text"):
+    elif called.endswith(".fill") and called != "textwrap.fill" and first not in ("unclear.text", "problem.text"):
         names, places = [first], {repr(word.arg) for word in node.keywords}
     elif called == "fill" and isinstance(node.args[0], ast.Subscript):
         return {ast.literal_eval(node.args[0].slice): {str(word.arg) for word in node.keywords}}

@@ -26,9 +26,9 @@ def letter(number: int) -> str:
 
 def listed(work: Work, answers: Mapping[str, Contribution], weights: Mapping[str, float] | None = None) -> Fenced:
     """The answers, each under its letter and between lines that it cannot close."""
-    fill = work.plan.templates.fill
+    templates = work.plan.templates
     heads = {
-        name: fill("answer_weight", letter=name, weight=f"{weights[one.member.name]:g}") if weights else name
+        name: templates.fill("answer_weight", letter=name, weight=f"{weights[one.member.name]:g}") if weights else name
         for name, one in answers.items()
     }
-    return Fenced("\n\n".join(fill("one_answer", letter=heads[name], text=one.text) for name, one in answers.items()))
+    return Fenced("\n\n".join(templates.fill("one_answer", letter=heads[name], text=one.text) for name, one in answers.items()))
