@@ -359,3 +359,12 @@ async def test_the_deadline_holds_for_each_who_hangs(keys: dict[str, object], wh
         assert [one["status"] for one in document["members"] if one["name"] == "two"] == ["late"]
         assert why in document["why"]
         assert (await on.app.replay(answer.run)).same
+
+
+@pytest.mark.parametrize("keys", [{"pattern": "parallel"}, {"pattern": "ensemble", "aggregate": "vote"}, {"pattern": "voting"}])
+async def test_a_member_that_hangs_on_the_only_host_does_not_keep_the_others_from_it(keys: dict[str, str]):
+    for models in (["one", "two"], ["two", "one"]):
+        async with stage({"arbiter": [], "one": ["Here."], "two": [[Say("So "), Stall()]]}) as on:
+            answer = await on.app.run("Look.", options=RunOptions(pattern={**keys, "models": models, "deadline": 0.5}))
+            assert (answer.status, answer.text) == ("answered", "Here.")
+            assert {one["name"]: one["status"] for one in answer.document()["patterns"][0]["members"]} == {"one": "answered", "two": "late"}

@@ -43,7 +43,7 @@ class Asking:
         members = {one.name: one for one in self.work.plan.members}
         while names := await self._next():
             asks = [self.work.ask(members[name], first_words(self.work.plan.templates, members[name], self.work.task)) for name in names]
-            self.given += await self.work.side_by_side(asks, least=0)
+            self.given += await self.work.side_by_side(asks, least=0 if self.answered else 1)
         answered = _enough(self.work, self.given)
         outcome = await decided(self.work, answered, await counted(self.work, answered))
         failed = [one.member.name for one in self.given if not one.ok]

@@ -14,7 +14,7 @@ from mmos.messages import Message
 from mmos.pattern_events import ConflictFound, MemberEnded, MemberStatus, MemberVoted, StepRolledBack
 from mmos.patterns.plan import Contributor, Plan
 from mmos.patterns.turns import SHARE, Turns
-from mmos.scope import Scope
+from mmos.scope import Hint, Scope
 from mmos.views.patterns import PATTERN, PatternRun
 
 NOT_WAITED = "it was not waited for"
@@ -70,9 +70,11 @@ class Form(Protocol):
 
 @dataclass(frozen=True)
 class Losses:
-    """What nobody waits for any more, and whom no host could serve."""
+    """What nobody waits for any more, what no host has taken so far, and whom no host could serve."""
 
     late: set[asyncio.Task[Any] | None] = field(default_factory=set)
+    placed: set[asyncio.Task[Any] | None] = field(default_factory=set)
+    """What a host works on, or has worked on."""
     unserved: dict[str, NoHost] = field(default_factory=dict)
     """By the key of the answer."""
 
@@ -188,7 +190,23 @@ class Work:
         message = Message("user", text, files=self.message.files if files else ())
         shape = None if answer is None else Shape.of(answer)
         tools = () if self.plan.advise else None
-        return await self.context.put(Question(who, message, key, memory="none", tools=tools, shape=shape, aloud=aloud and self.aloud))
+        return await self._watched().put(Question(who, message, key, memory="none", tools=tools, shape=shape, aloud=aloud and self.aloud))
+
+    def _watched(self) -> Context:
+        """The context of a member. With a deadline, it notes when a host takes the request."""
+        if self.plan.deadline is None:
+            return self.context
+        task, tell = asyncio.current_task(), self.scope.inner_listener
+
+        def heard(hint: Hint) -> None:
+            if hint.kind in ("loading", "reading"):
+                self.losses.placed.add(task)
+            if tell is not None:
+                tell(hint)
+
+        context = object.__new__(Context)  # the same call, so with the same halts, which a copy by `replace` would not have
+        context.__dict__.update(self.context.__dict__, scope=self.scope.bind(inner_listener=heard))
+        return context
 
     def _ended(self, contribution: Contribution, task: str) -> Contribution:
         """Record the end of a member's answer, once."""
@@ -260,9 +278,21 @@ class Work:
             while pending and sum(_is_there(task) for task in tasks) < least:
                 done, pending = await asyncio.wait(pending, timeout=grace, return_when=asyncio.FIRST_COMPLETED)
                 if not done:
+                    pending = await self._without_those_at_work(pending, deadline)
                     break
         elif pending:
             await asyncio.wait(pending)
+
+    async def _without_those_at_work(self, pending: set[asyncio.Task[Contribution]], seconds: float) -> set[asyncio.Task[Contribution]]:
+        """Let those go who keep the hosts busy, so that those get a host who had none. There are too few answers without them."""
+        at_work = pending & self.losses.placed
+        if not at_work or at_work == pending:
+            return pending
+        self.losses.late.update(at_work)
+        for task in at_work:
+            task.cancel()
+        _, still = await asyncio.wait(pending, timeout=seconds)
+        return still
 
     # ---------------------------------------------------------------- what it says
 
