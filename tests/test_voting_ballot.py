@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmos.voting.ballot import KINDS, NO_CALL, ballot, ballots, kind_of
+from mmos.voting.choices import options_in
 from mmos.voting.wording import same
 
 OPTIONS = "Which planet is the largest?\n(A) Mars\n(B) Jupiter\n(C) Venus"
@@ -132,3 +133,20 @@ def test_a_long_answer_takes_no_long_time(kind):
     start = time.process_time()
     ballot(kind, answer, OPTIONS)
     assert time.process_time() - start < 0.5
+
+
+@pytest.mark.parametrize(
+    ("question", "options"),
+    [
+        ("How many? A) 12 B) 24 C) 30. Answer with the letter.", {"A": "12", "B": "24", "C": "30"}),
+        ("Which is a bird? A) cat, B) crow or C) cow?", {"A": "cat", "B": "crow", "C": "cow"}),
+        ("Compare plan A) with the others.", {}),
+    ],
+)
+def test_options_may_follow_each_other_in_one_line(question: str, options: dict[str, str]) -> None:
+    assert options_in(question) == options
+
+
+def test_a_question_that_asks_how_many_is_not_answered_by_yes() -> None:
+    assert kind_of("How many legs do 3 spiders have?", ["Yes, they have some.", "No."]) == "text"
+    assert kind_of("What is 4? Is it even?", ["Yes.", "No."]) == "yes_no"

@@ -33,7 +33,10 @@ def turns(lanes: Iterable[Glance], lane: str) -> list[int]:
 def turn_at(found: Sequence[int], run: str, at: int | None) -> int:
     """The turn with this number. None: the last one."""
     if not found:
-        raise UsageError(f"Run {run} has no turn: no model was asked.", next_step="Give the task again: mmos run")
+        raise UsageError(
+            f"Run {run} has no turn of its own: no model was asked, or only the members of a pattern.",
+            next_step="Give the task again: mmos run",
+        )
     if at is None:
         return len(found)
     if 1 <= at <= len(found):

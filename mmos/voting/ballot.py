@@ -31,6 +31,8 @@ _BRIEF = 200
 _LONGEST = 20_000
 """Characters of an answer that are read: half of them from its end."""
 _QUESTION = re.compile(r"\b(?:is|are|was|were|does|do|did|can|could|should|will|would|has|have|may)\b[^?]{1,400}\?", re.IGNORECASE)
+_OPEN = re.compile(r"(?:^|[.?!:\n])\s*(?:how|what|which|who|whom|whose|when|where|why)\b[^.?!:\n]*$", re.IGNORECASE)
+"""The beginning of a question that wants more than yes or no."""
 _ASKS_NUMBER = re.compile(
     r"\bhow\s+(?:many|much|long|far|old|often|tall|fast)\b|\b(?:calculate|compute|evaluate)\b|\bwhat\s+is\s+[-\d(]", re.IGNORECASE
 )
@@ -99,11 +101,16 @@ def kind_of(question: str, answers: Iterable[str]) -> Kind:
     if texts and all(json_of(text) is not None for text in texts):
         return "json"
     last = question.rstrip()[-600:]
-    if _QUESTION.search(last) and _share(texts, lambda text: yes_or_no(text, question)) > 0.5:
+    if _asks_yes_or_no(last) and _share(texts, lambda text: yes_or_no(text, question)) > 0.5:
         return "yes_no"
     if _ASKS_NUMBER.search(last) and _share(texts, number_of) > 0.5:
         return "number"
     return "text"
+
+
+def _asks_yes_or_no(text: str) -> bool:
+    """Whether one of its questions can be answered by yes or no. "How many legs do they have?" cannot."""
+    return any(not _OPEN.search(text[: match.start()]) for match in _QUESTION.finditer(text))
 
 
 def _share(texts: Sequence[str], read: Callable[[str], str | None]) -> float:

@@ -6,6 +6,7 @@ import re
 
 _OPTION = re.compile(r"(?m)^[ \t]*\(?([A-Z])[).:][ \t]+(\S[^\n]*)$")
 _INLINE = re.compile(r"\(([A-Z])\)[ \t]*([^()\n]{1,200})")
+_IN_ONE_LINE = re.compile(r"(?:^|\s)([A-H])\)[ \t]+([^\n]{1,200}?)(?=[,;.]?\s+(?:(?:or|and)\s+)?[A-H]\)|[,;.?]?\s*$|[.?]\s)", re.MULTILINE)
 _SAID = re.compile(
     r"(?:answer|choice|option)(?:\s+is|\s+would\s+be|\s+should\s+be)?\s*[:=]?\s*[*_\"'`$]*\s*(?:\\text\{|option\s+)?\(?([A-Z])\)?(?![A-Za-z'])"
     r"(?!\s+(?:think|believe|guess|would|am|do|can)\b)",
@@ -19,10 +20,12 @@ _NAMED = re.compile(r"\(([A-Z])\)")
 
 
 def options_in(question: str) -> dict[str, str]:
-    """The options of a question by letter. They stand in lines of their own, or in brackets."""
-    found = dict(_OPTION.findall(question)) or {letter: text.strip() for letter, text in _INLINE.findall(question)}
-    letters = sorted(found)
-    return found if letters[:2] == ["A", "B"] else {}
+    """The options of a question by letter. They stand in lines of their own, in brackets, or one after the other in a line."""
+    for form in (_OPTION, _INLINE, _IN_ONE_LINE):
+        found = {letter: text.strip() for letter, text in form.findall(question)}
+        if sorted(found)[:2] == ["A", "B"]:
+            return found
+    return {}
 
 
 def choice_of(text: str, question: str = "") -> str | None:
