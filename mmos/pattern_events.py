@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from mmos.event import Event
 from mmos.messages import Message
@@ -156,6 +156,6 @@ class PatternEvaluated(Event):
     """Of the lead of the pattern, in points, in which it lies with 95 %."""
     gpu_seconds: float | None = None
     best_gpu_seconds: float | None = None
-    right: Mapping[str, Mapping[str, Sequence[int]]] = field(default_factory=dict)
+    right: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """By kind of task and model: how many answers were right, of how many."""
     rehearsed: bool = False

@@ -79,7 +79,7 @@ def test_every_topic_has_a_title_a_summary_and_true_examples(name: str) -> None:
 
 def check(example: str) -> None:
     """Whether the commands and the options of a line exist."""
-    words = shlex.split(example, comments=True)
+    words = shlex.split(example.partition(" -- ")[0], comments=True)
     path = [words.pop(0)]
     while words and " ".join([*path, words[0]]) in ALL:
         path.append(words.pop(0))

@@ -34,8 +34,10 @@ async def trust_of(scope: Scope) -> Trust:
 
 def _evaluated(event: PatternEvaluated) -> Iterator[Mark]:
     for group, models in event.right.items():
-        for model, (right, answers) in models.items():
-            yield from (Mark(group, model, number < right) for number in range(min(answers, MOST_MARKS)))
+        for model, counted in models.items():
+            match counted:  # a journal may hold anything
+                case [int(right), int(answers)]:
+                    yield from (Mark(group, model, number < right) for number in range(min(answers, MOST_MARKS)))
 
 
 def _rated(events: Sequence[Event], group: str, *, good: bool) -> Iterator[Mark]:
