@@ -117,6 +117,14 @@ def test_a_file_that_cannot_be_changed_says_what_to_do(tmp_path, monkeypatch):
     assert (refused.exit_code, "mmos config migrate opencode.toml --write" in refused.stderr) == (2, True)
 
 
+def test_without_a_pipeline_the_status_asks_no_host(tmp_path, monkeypatch):
+    servers = '  servers: {gone: {url: "http://127.0.0.1:9"}}\n'
+    written(tmp_path, f"orchestration:\n  arbiter: {{model: m}}\n{servers}", "orchestration.yaml")
+    result = called(tmp_path, monkeypatch, "status")
+    assert result.exit_code == 0
+    assert "The configuration has no pipeline." in result.stderr
+
+
 async def test_the_status_says_what_answers_and_how_the_last_runs_ended(tmp_path: Path) -> None:
     async with shell(tmp_path, {"arbiter": ["x"]}) as at:
         tree = yaml.safe_load((tmp_path / "orchestration.yaml").read_text())["orchestration"]

@@ -56,7 +56,7 @@ async def _status(options: Options, names: Sequence[str]) -> int:
     async with fleet_of(options) as (config, fleet):
         found = pipelines_of(config)
         wanted = _named(names, found) or list(found)
-        states = await states_of(config, fleet, ())
+        states = await states_of(config, fleet, ()) if wanted else []
     steps = {name: [(step, *_state(step, states)) for step in steps_of(config, name)] for name in wanted}
     runs = await _last_runs(options, wanted)
     if options.json:
