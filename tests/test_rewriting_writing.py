@@ -151,7 +151,7 @@ def test_files_that_are_not_rewritten_say_why(tree: Path, tmp_path: Path) -> Non
     (tree / ".git" / "config").write_text("x")
     for name, reason in {
         "../outside.txt": "outside of the working tree", "link": "It is a link", "bytes": "is no text", "locked": "read-only",
-        "twice": "2 names", ".git/config": "belongs to git", "none": "no such file", ".": "directory",
+        "twice": "2 names", ".git/config": "belongs to git", "none": "no such file", ".": "is a directory.",
     }.items():  # fmt: skip
         with pytest.raises(UsageError, match=reason):
             source_of(tree / name, tree)

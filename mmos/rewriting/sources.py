@@ -55,6 +55,8 @@ def sources_of(paths: Iterable[str | Path], tree: Path) -> list[Source]:
 def source_of(path: str | Path, tree: Path) -> Source:
     real = place_of(path, tree)
     name = real.relative_to(tree).as_posix()
+    if real.is_dir():
+        raise UsageError(f"{path} is a directory.", next_step="Name files, or let a model find them in the working tree: --agentic")
     try:
         data = content(real, MOST_TEXT + 1, follow=False)
         facts = real.stat()
