@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def right_on(remainder: int):
 
 
 def _number(prompt: Prompt) -> int:
-    return int(prompt.messages[-1]["content"].split()[2])
+    return int(re.findall(r"What is (\d+)", prompt.messages[-1]["content"])[-1])
 
 
 def roles(*turns: Any) -> dict[str, Any]:
@@ -79,6 +80,15 @@ async def test_another_pattern_of_the_same_name_was_not_evaluated(tmp_path: Path
         assert await evaluations(on.app.journal, on.app.config) == {}
         with pytest.raises(UsageError, match="There is no pattern 'pool'"):
             sides_of(on.app.config, "pool")
+
+
+async def test_a_built_in_pattern_is_evaluated_too():
+    async with stage(roles(right, right, right)) as on:
+        found = await on.app.evaluate("review_refinement", CASES[:2])
+        assert found.best in {"role:reasoning", "role:coding"}
+        assert set(await evaluations(on.app.journal, on.app.config)) == {"review_refinement"}
+        with pytest.raises(UsageError, match="did you mean 'review_refinement'"):
+            sides_of(on.app.config, "review_refinment")
 
 
 async def test_the_command_tells_the_verdict_and_goes_on_where_it_stopped(tmp_path: Path):

@@ -73,7 +73,7 @@ class Comparing:
         What came of it is kept: `mmos doctor` warns of a pattern that does not win, and votes trust members by it.
 
         Args:
-            pattern: The name of a pattern in the configuration.
+            pattern: The name of a pattern of the configuration, or of one that is built in.
             cases: Texts, `Case`s, or mappings with the fields of a case file.
             samples: How many answers each side gives to each case.
             judge: As for `compare`.

@@ -19,6 +19,7 @@ from mmos.comparing.outcome import Pair, Standing
 from mmos.comparing.verdict import verdict_of
 from mmos.config.load import Config
 from mmos.config.patterns_schema import Pattern
+from mmos.config.ready_patterns import READY, pattern_of
 from mmos.config.wording import perhaps
 from mmos.errors import StateError, UsageError
 from mmos.journal import Journal, new_id
@@ -61,18 +62,21 @@ class Evaluation:
 
 def sides_of(config: Config, name: str) -> list[str]:
     """The pattern, and each of its members alone, as sides of a comparison."""
-    patterns = config.orchestration.patterns
-    if name not in patterns:
-        raise UsageError(
-            f"There is no pattern {name!r} in the configuration{perhaps(name, patterns) or '.'}",
-            next_step=f"There are: {', '.join(patterns) or 'none'}.",
-        )
-    if not patterns[name].enabled:
+    pattern = pattern_of(config.orchestration, name)
+    if pattern is None:
+        known = _names(config)
+        raise UsageError(f"There is no pattern {name!r}{perhaps(name, known) or '.'}", next_step=f"There are: {', '.join(known)}.")
+    if not pattern.enabled:
         raise UsageError(f"The pattern {name} is switched off.", next_step=f"Write `enabled: true` in patterns.{name}.")
-    sides = [f"{PATTERN}{name}", *dict.fromkeys(_spelled(patterns[name]))]
+    sides = [f"{PATTERN}{name}", *dict.fromkeys(_spelled(pattern))]
     if sides[0] in sides[1:]:
         raise UsageError(f"The pattern {name} takes part in itself.")
     return sides
+
+
+def _names(config: Config) -> list[str]:
+    """All patterns, those that are built in, too."""
+    return list(dict.fromkeys((*config.orchestration.patterns, *READY)))
 
 
 def _spelled(pattern: Pattern) -> list[str]:
@@ -119,7 +123,7 @@ async def keep(app: Place, contest: Contest, evaluation: Evaluation) -> None:
     standings = {one.side: one for one in evaluation.comparison.standings}
     mine, best, found = standings[evaluation.pair.a], standings[evaluation.best], evaluation.pair.difference
     event = PatternEvaluated(
-        evaluation.pattern, digest_of(app.config.orchestration.patterns[evaluation.pattern]), evaluation.best, evaluation.wins, evaluation.text,
+        evaluation.pattern, _digests(app.config)[evaluation.pattern], evaluation.best, evaluation.wins, evaluation.text,
         found.cases, mine.mean or 0.0, best.mean or 0.0, f"{100 * max(found.low, -1):.1f} to {100 * min(found.high, 1):.1f}",
         mine.cost.gpu_seconds, best.cost.gpu_seconds, _right(contest), app.rehearsed,
     )  # fmt: skip
@@ -130,6 +134,11 @@ async def keep(app: Place, contest: Contest, evaluation: Evaluation) -> None:
 def digest_of(pattern: Pattern) -> str:
     """Of all that the keys of a pattern say."""
     return blake2b(orjson.dumps(pattern.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+
+
+def _digests(config: Config) -> dict[str, str]:
+    found = {name: pattern_of(config.orchestration, name) for name in _names(config)}
+    return {name: digest_of(pattern) for name, pattern in found.items() if pattern is not None}
 
 
 def _right(contest: Contest) -> Mapping[str, Mapping[str, list[int]]]:
@@ -152,7 +161,7 @@ def _right(contest: Contest) -> Mapping[str, Mapping[str, list[int]]]:
 
 async def evaluations(journal: Journal, config: Config, *, rehearsed: bool = False) -> dict[str, PatternEvaluated]:
     """The newest evaluation of each pattern as it is configured now."""
-    digests = {name: digest_of(pattern) for name, pattern in config.orchestration.patterns.items()}
+    digests = _digests(config)
     events = [entry.event for entry in await journal.read(kinds=(PatternEvaluated.kind,))]
     return {
         event.name: event
@@ -163,7 +172,7 @@ async def evaluations(journal: Journal, config: Config, *, rehearsed: bool = Fal
 
 async def kept(folder: Path, config: Config) -> dict[str, PatternEvaluated]:
     """The same, out of a state folder that may not be there. Rehearsals do not count."""
-    if not config.orchestration.patterns or not (folder / "journal.db").is_file():
+    if not (folder / "journal.db").is_file():
         return {}
     try:
         async with await Journal.open(folder, read_only=True) as journal:

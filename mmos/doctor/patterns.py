@@ -13,9 +13,9 @@ from mmos.pattern_events import PatternEvaluated
 
 async def evaluated(config: Config, state: StateFolder) -> Mapping[str, PatternEvaluated]:
     """What evaluations have found of the patterns as they are now. A journal that cannot be read shows elsewhere."""
-    if not config.orchestration.patterns or state.fault is not None:
+    if state.fault is not None:
         return {}
-    from mmos.app.evaluating import kept  # few configurations have patterns
+    from mmos.app.evaluating import kept  # only where there is a state folder to read
 
     return await kept(state.path, config)
 
