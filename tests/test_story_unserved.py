@@ -99,7 +99,7 @@ async def test_a_host_that_stops_answering_in_the_middle_is_told_once(tmp_path: 
         at.on.host.faults.add("status", status=500, error="CUDA error", model="coding")
         told = (await at.mmos("run", "--json", "hi")).document
         (warning,) = told["warnings"]
-        assert warning.startswith("coding (coding) gave no answer: ")
+        assert warning.startswith("coding gave no answer: ")
         assert "here" in warning
 
 

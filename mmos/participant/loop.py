@@ -184,7 +184,8 @@ class Participants:
                 raise
             raise ToolError(self.templates.fill("late_answer", role=name, seconds=f"{seconds:g}"), code="tool_timeout") from error
         except NoHost as error:
-            inner.warn(f"{name} ({model}) gave no answer: {error}", unserved=(f"{name}={model}",))
+            who = name if name == model else f"{name} ({model})"
+            inner.warn(f"{who} gave no answer: {error}", unserved=(f"{name}={model}",))
             raise
         except LimitReached as error:
             if error.limit not in OWN_LIMITS:

@@ -223,9 +223,15 @@ class Work:
                 contribution.key in self.losses.unserved,
             )
         )  # fmt: skip
-        if contribution.status != "answered":
+        if contribution.status != "answered" and not self._is_told(contribution):
             self.scope.warn_once(f"{contribution.member.name} gave the pattern {self.plan.name} no answer", contribution.why)
         return contribution
+
+    def _is_told(self, lost: Contribution) -> bool:
+        """Whether a warning says already that no host could serve this member, and why."""
+        return lost.key in self.losses.unserved and any(
+            warning.startswith(lost.member.name) and lost.why in warning for warning in self.scope.view.warnings
+        )
 
     async def decide(self, text: str, key: str, task: str, **more: Any) -> Contribution:
         """What the one says who writes or chooses the answer. It has the deadline of the pattern once more."""
