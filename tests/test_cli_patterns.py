@@ -12,6 +12,7 @@ from mmos.app.flow import Flow, flows, ranges
 from mmos.cli.main import mmos
 from mmos.cli.patterns.drawing import drawn
 from mmos.config.load import Config, load
+from mmos.errors import NotFound
 
 FILE = """
 orchestration:
@@ -96,6 +97,13 @@ def test_list_shows_forms_members_and_what_is_not_enabled(config: Config) -> Non
     assert document["patterns"][-1]["name"] == "review_refinement"
     assert [member["task"] for member in document["patterns"][-1]["members"]] == ["review", "refine"]
     assert document["patterns"][1]["members"][0]["role"] == "coding"
+
+
+def test_the_name_of_a_form_says_how_to_ask_with_it(config: Config) -> None:
+    error = typed("show", "ensemble", "--offline").exception
+    assert isinstance(error, NotFound)
+    assert error.message == "'ensemble' is a form of patterns, not a pattern."
+    assert "mmos run --pattern ensemble TASK" in error.next_step
 
 
 def test_show_without_hosts_says_how_it_goes_and_nothing_of_the_cost(config: Config) -> None:

@@ -58,9 +58,13 @@ async def _show(options: Options, name: str, tokens: int, *, offline: bool) -> N
 
 
 def _named(found: Mapping[str, Flow], name: str) -> Flow:
+    from mmos.config.patterns_schema import SHAPES
     from mmos.config.wording import perhaps, shown
     from mmos.errors import NotFound
 
+    if name in SHAPES and name not in found:
+        hint = f"Type `mmos run --pattern {name} TASK`: the models of the roles answer. Patterns are: {', '.join(found)}."
+        raise NotFound(f"'{name}' is a form of patterns, not a pattern.", next_step=hint)
     if name not in found:
         known = f"There are: {', '.join(found)}." if found else "The configuration has none."
         raise NotFound(f"No pattern is named '{shown(name)}'{perhaps(name, found) or '.'}", next_step=known)
