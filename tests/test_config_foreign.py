@@ -248,6 +248,27 @@ models = ["judge", {model = "judge", provider = "ollama"}, "other"]
     ]
 
 
+def test_what_a_toml_file_says_of_a_model_holds_for_its_members(tmp_path):
+    text = """
+[models.coder]
+model = "coder:7b"
+max_tokens = 500
+temperature = 0.2
+options = {top_p = 0.5}
+[multi_model_patterns.pair]
+pattern = "sequential"
+models = ["coder", {model = "coder", temperature = 0.9}]
+"""
+    config = config_of(tmp_path, text, "opencode.toml")
+    assert [one.options for one in config.members()] == [
+        {"temperature": 0.2, "num_predict": 500, "top_p": 0.5},
+        {"temperature": 0.9, "num_predict": 500, "top_p": 0.5},
+    ]
+    assert not config.warnings
+    (problem,) = problems(tmp_path, text.replace("0.2", '"hot"'), "opencode.toml")
+    assert problem.startswith("opencode.toml:5: models.coder.temperature: ")
+
+
 @pytest.mark.parametrize("text", ["", "x = [1]\n", "[models]\n", "multi_model_patterns = 3\n"])
 def test_a_toml_file_without_models_is_an_error(tmp_path, text):
     assert problems(tmp_path, text, "opencode.toml")

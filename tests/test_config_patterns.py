@@ -163,3 +163,23 @@ def test_a_member_and_a_role_with_one_model_have_one_window():
     top = "orchestration:\n  arbiter: {model: m, context_window: 16384}\n"
     config = config_of("  patterns: {p: {pattern: ensemble, models: [m, other]}}\n", top)
     assert [one.window for one in config.members()] == [16384, 8192]
+
+
+def test_a_member_has_the_options_of_its_model_where_it_says_nothing() -> None:
+    config = from_text(
+        """
+orchestration:
+  servers: {here: {url: "http://localhost:11434"}}
+  arbiter: {model: "small:1b"}
+  models: {terse: {model: "terse:7b", max_tokens: 300, options: {temperature: 0.1, seed: 7}}}
+  patterns:
+    two: {pattern: sequential, models: [terse, {model: terse, temperature: 0.7, max_tokens: 4096}, "other:3b"]}
+""",
+        "",
+        {},
+    )
+    assert [one.options for one in config.members() if one.name.startswith("two/")] == [
+        {"temperature": 0.1, "num_predict": 300, "seed": 7},
+        {"temperature": 0.7, "num_predict": 4096, "seed": 7},
+        {"temperature": 0.7, "num_predict": 4096},
+    ]

@@ -159,9 +159,8 @@ class Patterns:
         (one,) = named(model, self.config.orchestration.models)
         servers = self._servers(member, host)
         window = self.config.windows().known(one.model, servers) or (one.entry.context_window if one.entry else None) or 0
-        options = {"temperature": member.temperature, "num_predict": member.max_tokens}
         return Participant(
-            name, one.model, member.system_prompt or "", servers, (), one.options(options), window, think=one.think(None),
+            name, one.model, member.system_prompt or "", servers, (), one.options_of(member), window, think=one.think(None),
             timeout=member.timeout,
         )  # fmt: skip
 

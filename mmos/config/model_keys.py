@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mmos.config.models_schema import Model
+from mmos.config.patterns_schema import PatternMember
 from mmos.config.schema import Role
 from mmos.names import canonical
 
@@ -30,6 +31,12 @@ class Named(NamedTuple):
             return options
         longest = {} if self.entry.max_tokens is None else {"num_predict": self.entry.max_tokens}
         return {**longest, **self.entry.options, **options}
+
+    def options_of(self, member: PatternMember) -> Mapping[str, Any]:
+        """The options of a member of a pattern: its own, then those of the model, then what members have otherwise."""
+        usual = {"temperature": member.temperature, "num_predict": member.max_tokens}
+        names = {"temperature": "temperature", "max_tokens": "num_predict"}
+        return {**usual, **self.options({option: usual[option] for name, option in names.items() if name in member.model_fields_set})}
 
     def think(self, think: bool | str | None) -> bool | str | None:
         return think if think is not None or self.entry is None else self.entry.think

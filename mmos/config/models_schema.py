@@ -61,7 +61,8 @@ class Model(Section):
         default=None, description="The window of a role that names the model by this key and has no context_window itself."
     )
     max_tokens: Positive | None = Field(
-        default=None, description="The longest answer, in tokens, where a role names the model by this key (num_predict)."
+        default=None,
+        description="The longest answer, in tokens, where a role or a member of a pattern names the model by this key (num_predict).",
     )
     memory_usage: Memory | None = Field(
         default=None,
@@ -69,7 +70,7 @@ class Model(Section):
     )
     options: dict[Text, OptionValue] = Field(
         default={},
-        description="Sampling options where a role names the model by this key. The options of the role win.",
+        description="Sampling options where a role or a member of a pattern names the model by this key. Their own options win.",
         json_schema_extra={"propertyNames": {"not": {"const": "num_ctx"}}},
     )
     think: Thinking | None = Field(

@@ -77,8 +77,10 @@ class PatternMember(Section):
         default=None, description="In place of server: any server of this kind (ollama, lmstudio, openai, embedded)."
     )
     system_prompt: Text | None = Field(default=None, description="The system text of the member.")
-    temperature: Temperature = Field(default=0.7, description="How freely it writes.")
-    max_tokens: Positive = Field(default=4096, description="The longest answer, in tokens.")
+    temperature: Temperature = Field(default=0.7, description="How freely it writes. Default: as `models` says of the model, else 0.7.")
+    max_tokens: Positive = Field(
+        default=4096, description="The longest answer, in tokens. Default: as `models` says of the model, else 4096."
+    )
     task: Text | None = Field(
         default=None,
         description="What it does: analyze_and_plan, implement_changes, validate_and_refine, analyze, generate, plan, implement, validate, review, "

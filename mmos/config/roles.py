@@ -155,10 +155,10 @@ def resolve_members(orchestration: Orchestration) -> list[ResolvedRole]:
 
 def _as_role(orchestration: Orchestration, one: Asked, window: int) -> ResolvedRole:
     name, need, timeout = f"{one.pattern}/{one.name}", Need(), None
-    options: dict[str, Any] = {}
+    options: Mapping[str, Any] = one.model.options({})
     if (member := one.member) is not None:
         need = Need(frozenset([*member.gpu_ids, *([] if member.gpu_id is None else [member.gpu_id])]), member.vram_required_gb)
-        options, timeout = {"temperature": member.temperature, "num_predict": member.max_tokens}, member.timeout
+        options, timeout = one.model.options_of(member), member.timeout
     servers = meeting(orchestration, one.servers, need) or one.servers
     system = member.system_prompt if member else None
     return ResolvedRole(
@@ -166,7 +166,7 @@ def _as_role(orchestration: Orchestration, one: Asked, window: int) -> ResolvedR
         one.model.model,
         servers,
         window,
-        options=one.model.options(options),
+        options=options,
         think=one.model.think(None),
         system=system,
         timeout=timeout,

@@ -23,7 +23,8 @@ MEMBER_KEYS = (
 COPIED = tuple(key for key in MEMBER_KEYS if key not in ("model", "provider"))
 GPU_KEYS = ("strategy", "vram_threshold_percent", "allow_shared_gpu", "auto_unload")
 MODEL_KEYS = (
-    "model", "name", "provider", "capabilities", "description", "max_tokens", "context_window", "context_length", "memory_usage", "options", "family",
+    "model", "name", "provider", "capabilities", "description", "max_tokens", "temperature", "context_window", "context_length", "memory_usage", "options",
+    "family",
 )  # fmt: skip
 PROVIDERS = {**KINDS, "lmstudio": "lmstudio", "lm_studio": "lmstudio"}
 """What a provider is among ours."""
@@ -85,10 +86,18 @@ class Reading:
             self.described[name] = part
             place, model = ("models", key), part.first("model", "name")
             self.draft.put((*place, "model"), model.text() or name, model or part)
-            for field_name in ("description", "max_tokens", "memory_usage", "options", "family"):
+            for field_name in ("description", "max_tokens", "memory_usage", "family"):
                 part[field_name].copy(place)
+            self._options(place, part)
             part.first("context_window", "context_length").copy(place, "context_window")
             capabilities(part["capabilities"], place)
+
+    def _options(self, place: tuple[str, str], part: Part) -> None:
+        temperature = part["temperature"]
+        if temperature and (type(temperature.value) not in (int, float) or not 0 <= temperature.value <= 10):
+            temperature.wrong("a number from 0 to 10")
+        for _, option in (*part["options"].named(), ("temperature", temperature)):
+            option.copy((*place, "options"))
 
     def gpu(self) -> None:
         part = self.root["gpu"]
