@@ -248,6 +248,20 @@ models = ["judge", {model = "judge", provider = "ollama"}, "other"]
     ]
 
 
+@pytest.mark.parametrize(("word", "shape", "expected"), [
+    ("best", "voting", ("ensemble", "best")),
+    ("Consensus", "voting", ("ensemble", "consensus")),
+    ("best_of_n", "ensemble", ("ensemble", "best_of_n")),
+])  # fmt: skip
+def test_a_way_to_vote_that_counts_no_votes_is_an_ensemble(tmp_path, word, shape, expected):
+    camus = FIRST.replace("[writer-local]", f"{{strategy: {shape}, backends: [writer-local, far], voting: {word}}}")
+    toml = f'[multi_model_patterns.default]\npattern = "{shape}"\nvoting_strategy = "{word}"\nmodels = ["a", "b"]\n'
+    for text, name in ((camus, "config.yml"), (toml, "opencode.toml")):
+        config = config_of(tmp_path, text, name)
+        found = config.orchestration.patterns["default"]
+        assert (found.pattern, found.aggregate, config.warnings) == (*expected, ())
+
+
 def test_what_a_toml_file_says_of_a_model_holds_for_its_members(tmp_path):
     text = """
 [models.coder]

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from mmos.config.document import Document
 from mmos.config.foreign.draft import Draft, Part, spelled
-from mmos.config.foreign.parts import capabilities, weights
+from mmos.config.foreign.parts import capabilities, voting_of, weights, without_votes
 from mmos.config.foreign.places import USUAL_ADDRESS, USUAL_STUDIO, Servers, valid_key
-from mmos.config.foreign.words import AGGREGATES, KINDS, SHAPES, USUAL_VOTING, VALIDATED, VOTINGS
+from mmos.config.foreign.words import AGGREGATES, KINDS, SHAPES, USUAL_VOTING, VALIDATED
 from mmos.config.wording import listed, shown
 
 KEYS = ("multi_model_patterns", "gpu", "models", "provider", "providers", "model", "default_model", "defaults", "orchestration")
@@ -142,7 +142,7 @@ class Reading:
         place = ("patterns", key)
         if not part["pattern"]:
             part.complain(f"'pattern' is missing; it is required here: {listed(SHAPES)}")
-        shape = part["pattern"].one_of(SHAPES) or "sequential"
+        shape = without_votes(part["pattern"].one_of(SHAPES) or "sequential", part.first("voting_strategy", "voting"))
         self.draft.put((*place, "pattern"), shape, part["pattern"])
         self.draft.origins["orchestration", *place] = part.place
         self.draft.put((*place, "models"), [], part["models"] or part)
@@ -162,8 +162,9 @@ class Reading:
         if model := part["aggregator_model"].text():
             self.draft.put((*place, "aggregator_model"), self.keys.get(model, model), part["aggregator_model"])
         how, count = part.first("aggregation_strategy", "aggregate"), part.first("voting_strategy", "voting")
-        aggregate, voting = how.one_of(AGGREGATES), count.one_of(VOTINGS)
-        if aggregate is None and voting and shape == "ensemble":
+        voting, choice = voting_of(count)
+        aggregate = how.one_of(AGGREGATES) or choice
+        if not aggregate and voting and shape == "ensemble":
             aggregate = "vote"
         if aggregate:
             self.draft.put((*place, "aggregate"), aggregate, how or count)

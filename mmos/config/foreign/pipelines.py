@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from mmos.config.foreign.backends import OF_MEMBER, Backend, Backends
 from mmos.config.foreign.draft import TOP, Draft, Part, spelled
-from mmos.config.foreign.parts import weights
+from mmos.config.foreign.parts import voting_of, weights, without_votes
 from mmos.config.foreign.places import valid_key
-from mmos.config.foreign.words import AGGREGATES, SHAPES, USUAL_VOTING, VALIDATED, VOTINGS
+from mmos.config.foreign.words import AGGREGATES, SHAPES, USUAL_VOTING, VALIDATED
 
 KEYS = (
     "steps", "backends", "models", "strategy", "pattern", "voting", "weights", "aggregation", "aggregate", "enabled", "description",
@@ -80,7 +80,8 @@ class Pipelines:
     def _shape_of(self, part: Part) -> str:
         """A pipeline with votes or weights and no strategy is an ensemble."""
         usual = "ensemble" if part["voting"] or part["weights"] or part["aggregation"] else "sequential"
-        return part.first("strategy", "pattern").one_of(SHAPES) or usual
+        shape = part.first("strategy", "pattern").one_of(SHAPES) or usual
+        return without_votes(shape, part["voting"])
 
     def _shape(self, key: str, shape: str, part: Part, why: str = "") -> None:
         self.shapes[key] = shape
@@ -118,10 +119,10 @@ class Pipelines:
 
     def _values(self, key: str, shape: str, part: Part) -> None:
         place = ("patterns", key)
-        voting = part["voting"].one_of(VOTINGS)
-        aggregate = part.first("aggregation", "aggregate").one_of(AGGREGATES)
+        voting, choice = voting_of(part["voting"])
+        aggregate = part.first("aggregation", "aggregate").one_of(AGGREGATES) or choice
         if shape == "ensemble":
-            aggregate = aggregate or ("vote" if voting else "weighted" if part["weights"] else None)
+            aggregate = aggregate or ("vote" if voting else "weighted" if part["weights"] else "")
         if aggregate:
             self.draft.put((*place, "aggregate"), aggregate, part.first("aggregation", "aggregate", "voting", "weights"))
         if voting or shape == "voting" or aggregate == "vote":

@@ -31,6 +31,9 @@ AGGREGATES: Mapping[str, str] = {
     "best": "best", "select_best": "best", "best_of": "best", "weighted": "weighted", "best_of_n": "best_of_n", "consensus": "consensus",
 }  # fmt: skip
 
+CHOICES: Mapping[str, str] = {"best": "best", "select_best": "best", "best_of": "best", "best_of_n": "best_of_n", "consensus": "consensus"}
+"""Words for a way to vote in which nobody counts votes: the aggregates that they mean."""
+
 SELECTIONS: Mapping[str, str] = {
     "rule_based": "rules", "rules": "rules", "score": "score", "scored": "score", "performance": "score", "performance_based": "score",
     "learning": "learning", "adaptive": "learning", "learned": "learning",
