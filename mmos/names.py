@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from functools import lru_cache
 
 
@@ -41,3 +43,9 @@ PATTERN = "pattern:"
 def pattern_named(model: str) -> str:
     """The pattern that stands for a model, as in `pattern:code_review`. Empty: it is a model."""
     return model.removeprefix(PATTERN) if model.startswith(PATTERN) else ""
+
+
+def pattern_called(name: str, known: Collection[str]) -> str:
+    """The pattern that is called by the name that it has in a file of another tool, such as `refine pro`, which is `refine-pro` here."""
+    key = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")
+    return key if name not in known and key in known and f"{key}-2" not in known else name  # with two such names, it is not clear

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmos.names import canonical, same_model
+from mmos.names import canonical, pattern_called, same_model
 from mmos.rehearsal import Host, Model
 from mmos.rehearsal.decoding import RefusalError
 
@@ -66,3 +66,10 @@ def test_names_are_equal_where_a_host_serves_the_same_model(installed: str, aske
     except RefusalError:
         found = None
     assert same_model(model.name, asked) == (found is model)
+
+
+def test_a_pattern_may_be_called_as_in_the_file_of_another_tool():
+    assert pattern_called("refine pro", {"refine-pro", "other"}) == "refine-pro"
+    assert pattern_called("refine-pro", {"refine-pro", "refine-pro-2"}) == "refine-pro"
+    assert pattern_called("refine pro", {"refine-pro", "refine-pro-2"}) == "refine pro"
+    assert pattern_called("nothing", {"refine-pro"}) == "nothing"

@@ -13,6 +13,7 @@ backends:
   - {name: second-local, type: ollama, url: "http://localhost:11434", model: "deepseek-coder:6.7b"}
 pipelines:
   default: [first-local]
+  in turn: [second-local]
   both: [first-local, second-local]
   later: {steps: [first-local, second-local]}
 defaults: {pipeline: both}
@@ -30,6 +31,10 @@ async def test_the_pipeline_of_a_folder_works_as_it_did_and_after_a_migration(tm
     rewritten = await command(tmp_path, "modify", "add comments", "--file", "main.cpp", "--pipeline", "both", "--rehearse")
     assert (rewritten.code, rewritten.out.splitlines()[:3]) == (0, [*LINES, "--- a/main.cpp"]), rewritten.err
     assert (tmp_path / "main.cpp").read_text() == "int main() {}\n"
+    for file in (".camus/config.yml", "ours.yaml"):
+        assert (await command(tmp_path, "config", "migrate", "--out", "ours.yaml", "--force")).code == 0
+        named = await command(tmp_path, "run", "--rehearse", "-c", file, "--multi-model", "in turn", "Add two numbers.")
+        assert (named.code, named.out.splitlines()[0]) == (0, "[INFO] Pipeline Step 1/1: Using model 'second-local'..."), named.err
     document = (await command(tmp_path, "run", "--rehearse", "--json", "Add two numbers.")).document
     assert [(one["name"], one["model"]) for one in document["patterns"][0]["members"]] == [
         ("first-local", "llama3:8b"),

@@ -19,7 +19,7 @@ from mmos.config.windows import DEFAULT_WINDOW
 from mmos.config.wording import perhaps
 from mmos.context import Participant
 from mmos.errors import UsageError
-from mmos.names import pattern_named
+from mmos.names import pattern_called, pattern_named
 from mmos.patterns.insight import Insight, NoInsight
 from mmos.patterns.plan import Contributor, Guide, Plan
 from mmos.patterns.running import run_pattern
@@ -60,7 +60,8 @@ class Patterns:
 
     def pattern(self, name: str) -> Pattern:
         """The keys of a pattern that has a name. Raises `UsageError` if there is none, or nobody may use it."""
-        pattern = self.config.orchestration.patterns.get(name)
+        patterns = self.config.orchestration.patterns
+        pattern = patterns.get(pattern_called(name, patterns))
         if pattern is None and name in READY:
             return ready(name, self.roles)
         if pattern is None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mmos.cli.text import flat
 from mmos.event import Event
 from mmos.events import LaneOpened
+from mmos.names import pattern_called
 from mmos.pattern_events import PatternBegun
 
 if TYPE_CHECKING:
@@ -39,13 +40,14 @@ class PipelineLines:
 
     def on_event(self, event: Event) -> None:
         if isinstance(event, PatternBegun) and event.shape == "sequential" and self._is_announced(event):
-            self._begun[event.pattern] = event.name
+            self._begun[event.pattern] = pattern_called(event.name, self.steps)
         elif isinstance(event, LaneOpened) and (name := self._begun.get(event.lane.rpartition("/")[0])) is not None:
             self._step(self.steps[name], event.lane.rpartition("/")[2])
 
     def _is_announced(self, event: PatternBegun) -> bool:
         """Whether it is a pattern of the file, also with other keys, but with its own members."""
-        return event.name in self.steps and len(event.members) >= len(self.steps[event.name])
+        name = pattern_called(event.name, self.steps)
+        return name in self.steps and len(event.members) >= len(self.steps[name])
 
     def _step(self, steps: Sequence[str], key: str) -> None:
         """The key of a step begins with its number."""

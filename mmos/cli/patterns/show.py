@@ -61,7 +61,9 @@ def _named(found: Mapping[str, Flow], name: str) -> Flow:
     from mmos.config.patterns_schema import SHAPES
     from mmos.config.wording import perhaps, shown
     from mmos.errors import NotFound
+    from mmos.names import pattern_called
 
+    name = pattern_called(name, found)
     if name in SHAPES and name not in found:
         hint = f"Type `mmos run --pattern {name} TASK`: the models of the roles answer. Patterns are: {', '.join(found)}."
         raise NotFound(f"'{name}' is a form of patterns, not a pattern.", next_step=hint)
