@@ -262,6 +262,13 @@ def test_a_way_to_vote_that_counts_no_votes_is_an_ensemble(tmp_path, word, shape
         assert (found.pattern, found.aggregate, config.warnings) == (*expected, ())
 
 
+def test_the_options_of_a_backend_hold_in_its_pipelines(tmp_path):
+    text = FIRST.replace('model: "critic:8b"', 'model: "critic:8b", options: {temperature: 0.1, num_ctx: 2048}')
+    config = config_of(tmp_path, text)
+    (critic,) = [one for one in config.members() if one.name == "polish/critic-local"]
+    assert (critic.options["temperature"], critic.window, config.warnings) == (0.1, 2048, ())
+
+
 def test_what_a_toml_file_says_of_a_model_holds_for_its_members(tmp_path):
     text = """
 [models.coder]

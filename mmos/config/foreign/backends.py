@@ -86,8 +86,12 @@ class Backends:
     def _describe(self, part: Part, place: tuple[str, str]) -> None:
         capabilities(part["capabilities"], place)
         part["description"].copy(place)
-        part["options"].copy(place)
-        part.first("context_window", "context_length", "num_ctx", "n_ctx").copy(place, "context_window")
+        options = part["options"]
+        for name, option in options.named():
+            if name != "num_ctx":
+                option.copy((*place, "options"))
+        window = part.first("context_window", "context_length", "num_ctx", "n_ctx") or options["num_ctx"]
+        window.copy(place, "context_window")
 
 
 def _named(part: Part) -> Iterator[tuple[str, Part]]:
