@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -289,21 +289,25 @@ def _unfold(node: _Node, place: Place, lines: dict[Place, int]) -> Any:
     return node.value
 
 
-def read_file(path: Path, name: str, *, cure: str = "", next_step: str = "") -> Document:
-    """The document in a file. `cure` and `next_step` say what helps if it cannot be read."""
+Reader = Callable[[str, str], Document]
+"""Makes a document of a text and the name of its file."""
+
+
+def read_file(path: Path, name: str, *, cure: str = "", next_step: str = "", read: Reader | None = None) -> Document:
+    """The document in a file. `cure` and `next_step` say what helps if it cannot be read. `read`: what reads its text, if it is no YAML."""
     try:
         with path.open("rb") as file:
-            return read_bytes(file.read(MOST_BYTES + 1), name)
+            return read_bytes(file.read(MOST_BYTES + 1), name, read)
     except OSError as error:
         reason = (error.strerror or "it cannot be read").lower()
         raise ConfigError([Problem(name, "", f"{reason}{cure}")], next_step=next_step) from None
 
 
-def read_bytes(content: bytes, name: str) -> Document:
+def read_bytes(content: bytes, name: str, read: Reader | None = None) -> Document:
     if len(content) > MOST_BYTES:
         raise ConfigError([Problem(name, "", f"the file is too large, allowed: at most {MOST_BYTES:,} bytes")])
     try:
-        return read_text(content.decode("utf-8"), name)
+        return (read or read_text)(content.decode("utf-8"), name)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         message = f"the byte 0x{content[error.start]:02x} is not UTF-8; save the file as UTF-8"

@@ -16,7 +16,7 @@ def read_configuration(path: Path, name: str, *, cure: str = "") -> Document:
     if path.suffix == ".toml":
         from mmos.config.foreign import opencode, toml  # only such a file needs them
 
-        return opencode.translated(toml.read_file(path, name, cure=cure))
+        return opencode.translated(read_file(path, name, cure=cure, read=toml.read_text))
     return in_our_keys(read_file(path, name, cure=cure))
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from mmos.config.document import DEEPEST, MOST_BYTES, MOST_VALUES, Document, read_mapping
+from mmos.config.document import DEEPEST, MOST_VALUES, Document, read_mapping
 from mmos.config.wording import Place, shown
 from mmos.errors import ConfigError, Problem
 
@@ -16,22 +15,6 @@ LONGEST_VALUE = 200
 """Lines of one value. Below a longer one, no line of a key is known."""
 _AT = re.compile(r" \(at line (\d+), column (\d+)\)$")
 _HEADER = re.compile(r"\s*\[")
-
-
-def read_file(path: Path, name: str, *, cure: str = "") -> Document:
-    try:
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise ConfigError([Problem(name, "", f"{(error.strerror or 'it cannot be read').lower()}{cure}")]) from None
-    if len(content) > MOST_BYTES:
-        raise ConfigError([Problem(name, "", f"the file is too large, allowed: at most {MOST_BYTES:,} bytes")])
-    try:
-        return read_text(content.decode("utf-8"), name)
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        message = f"the byte 0x{content[error.start]:02x} is not UTF-8; save the file as UTF-8"
-        raise ConfigError([Problem(f"{name}:{line}", "", message)]) from None
 
 
 def read_text(text: str, name: str) -> Document:
