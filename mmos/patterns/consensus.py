@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from mmos.patterns.anonymous import lettered, listed
 from mmos.patterns.counting import counted, decided
+from mmos.patterns.electorate import Electorate
 from mmos.patterns.work import Contribution, Outcome, Work
 
 MOST_ROUNDS = 3
@@ -16,13 +17,13 @@ WHOLE = 0.999
 
 async def agreed(work: Work, given: Sequence[Contribution]) -> Outcome:
     """The answer that most agree on after at most three rounds. A round that brings them no closer is the last one."""
-    answers = list(given)
-    count = await counted(work, answers)
+    answers, electorate = list(given), await Electorate.of(work)
+    count = await counted(electorate, answers)
     for number in range(2, MOST_ROUNDS + 1):
         if count.result.agreement >= WHOLE:
             break
         revised = await _round(work, answers, number)
-        after = await counted(work, revised)
+        after = await counted(electorate, revised)
         is_closer = after.result.agreement > count.result.agreement
         answers, count = revised, after
         if not is_closer:

@@ -58,9 +58,8 @@ def shown(vote: str) -> str:
     return one_line(vote)[:LONGEST_VOTE]
 
 
-async def counted(work: Work, answers: Sequence[Contribution], weights: Mapping[str, float] | None = None) -> Count:
+async def counted(electorate: Electorate, answers: Sequence[Contribution], weights: Mapping[str, float] | None = None) -> Count:
     """The votes of these answers. `weights`: by their keys. None: as `voting` of the pattern says."""
-    electorate = await Electorate.of(work)
     kind, ballots, result = await electorate.count(answers, weights)
     return Count(kind, ballots, result, {one.key: one.member.name for one in answers})
 
@@ -71,12 +70,12 @@ async def voted(work: Work, given: Sequence[Contribution]) -> Outcome:
         from mmos.patterns.ranking import ranked
 
         return await ranked(work, given)
-    return await decided(work, given, await counted(work, given))
+    return await decided(work, given, await counted(await Electorate.of(work), given))
 
 
 async def counted_by_weight(work: Work, given: Sequence[Contribution]) -> Outcome | None:
     """The outcome of a vote by the weights of the members. None: answers like these cannot be counted."""
-    count = await counted(work, given, {one.key: one.member.weight for one in given})
+    count = await counted(await Electorate.of(work), given, {one.key: one.member.weight for one in given})
     return None if count.kind == "text" else await decided(work, given, count)
 
 

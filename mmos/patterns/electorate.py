@@ -10,8 +10,7 @@ from mmos.choice.classifier import classifier_of
 from mmos.patterns.learning import trust_of
 from mmos.patterns.work import Contribution, Work
 from mmos.voting.ballot import Ballot, Kind, ballot, kind_of
-from mmos.voting.choices import options_in
-from mmos.voting.lines import LIKELY
+from mmos.voting.lines import likely
 from mmos.voting.tally import Same, Tally, tally
 from mmos.voting.trust import Trust
 from mmos.voting.wording import guarded, overlap, same
@@ -37,14 +36,13 @@ class Electorate:
 
     def likely(self, kind: Kind) -> int:
         """How many answers are likely. The more, the more it says when two agree."""
-        return len(options_in(self.work.question)) or LIKELY[kind]
+        return likely(kind, self.work.question)
 
     def weights(self, answers: Sequence[Contribution], kind: Kind) -> dict[str, float] | None:
         """What each answer counts: as configured, else by what was learned. None: all the same."""
         if self.work.plan.voting == "weighted" and any(one.weight != 1 for one in self.work.plan.members):
             return {one.key: one.member.weight for one in answers}
-        weights = {one.key: self.trust.weight(one.member.model, self.group, self.likely(kind)) for one in answers}
-        return weights if any(weights.values()) else None
+        return self.trust.weights({one.key: one.member.model for one in answers}, self.group, self.likely(kind))
 
     def ranked(self, answers: Sequence[Contribution]) -> list[Contribution]:
         """The answers, those of the most trusted members first."""

@@ -45,7 +45,7 @@ class Asking:
             asks = [self.work.ask(members[name], first_words(self.work.plan.templates, members[name], self.work.task)) for name in names]
             self.given += await self.work.side_by_side(asks, least=0 if self.answered else 1)
         answered = _enough(self.work, self.given)
-        outcome = await decided(self.work, answered, await counted(self.work, answered))
+        outcome = await decided(self.work, answered, await counted(self.electorate, answered))
         failed = [one.member.name for one in self.given if not one.ok]
         asked = f"asked {len(self.given)} of {len(members)}"
         return replace(outcome, why="; ".join(filter(None, (outcome.why, asked, f"{', '.join(failed)} gave no answer" if failed else ""))))

@@ -51,8 +51,8 @@ class Cascade:
     def result(self, ballots: Mapping[str, Ballot]) -> Tally:
         """What the ballots so far say, by weight."""
         cast = {name: ballots[name] for name in self.order() if name in ballots}
-        weights = {name: self.trust.weight(self._model(name), self.group, self.options) for name in cast}
-        return tally(cast, "weighted", weights=weights if any(weights.values()) else None, same=self.same)
+        weights = self.trust.weights({name: self._model(name) for name in cast}, self.group, self.options)
+        return tally(cast, "weighted", weights=weights, same=self.same)
 
     def _share(self, name: str) -> float:
         return self.trust.share(self._model(name), self.group)

@@ -26,6 +26,11 @@ LIKELY: Mapping[Kind, int] = {"yes_no": 2, "label": 3, "number": 4, "choice": 5,
 """How many answers are likely to a question of each kind, where it does not say its options."""
 
 
+def likely(kind: Kind, question: str) -> int:
+    """How many answers to a question are likely. The more, the more it says when two agree."""
+    return len(options_in(question)) or LIKELY[kind]
+
+
 SHORT: Collection[Kind] = ("choice", "number", "yes_no", "label")
 """Kinds of which the vote alone is the answer."""
 
@@ -89,7 +94,7 @@ class Poll:
 
     @property
     def options(self) -> int:
-        return len(options_in(self.question)) or LIKELY[self.kind]
+        return likely(self.kind, self.question)
 
     @property
     def same(self) -> Same | None:
@@ -142,8 +147,8 @@ def decided(poll: Poll, how: How, trust: Trust) -> Verdict:
         result = tally({name: ballots[name] for name in asked})
     else:
         asked = tuple(order)
-        weights = {name: trust.weight(name, poll.group, poll.options) for name in order}
-        result = tally({name: ballots[name] for name in order}, how, weights=weights if any(weights.values()) else None, same=poll.same)
+        weights = trust.weights({name: name for name in order}, poll.group, poll.options)
+        result = tally({name: ballots[name] for name in order}, how, weights=weights, same=poll.same)
     chosen = next((name for name in order if name in result.behind), "")
     return Verdict(result, poll.answer_of(chosen, result.vote), asked, how)
 

@@ -57,6 +57,11 @@ class Trust:
         share = min(max(self.share(model, group), LEAST), MOST)
         return max(math.log(share * max(options - 1, 1) / (1 - share)), 0.0)
 
+    def weights(self, models: Mapping[str, str], group: str = "", options: int = 4) -> dict[str, float] | None:
+        """What the votes count, by the names of the voters, which have these models. None: all the same, because none of them counts."""
+        weights = {name: self.weight(model, group, options) for name, model in models.items()}
+        return weights if any(weights.values()) else None
+
     def order(self, models: Iterable[str], group: str = "") -> list[str]:
         """The models, the most trusted first. Between equals, the order stays."""
         return sorted(models, key=lambda model: -self.share(model, group))
