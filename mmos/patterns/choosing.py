@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmos.patterns.anonymous import lettered, listed
+from mmos.patterns.scoring import scored
 from mmos.patterns.work import Contribution, Outcome, Work
 
 CHOOSE = "judge"
@@ -20,24 +21,20 @@ async def best(work: Work, given: Sequence[Contribution]) -> Outcome:
 
 async def best_of_n(work: Work, given: Sequence[Contribution]) -> Outcome:
     """The best of many answers: those with fewer faults first, then the judge. Answers that are equal count as one."""
-    ranked = by_rules(work, list({one.text: one for one in reversed(given)}.values())[::-1])
+    ranked = by_rules(work, distinct(given))
     scores = {one.key: work.record.votes[one.key].score or 0.0 for one in ranked}
     top = [one for one in ranked if scores[one.key] == scores[ranked[0].key]]
     return await judged(work, top)
 
 
+def distinct(given: Sequence[Contribution]) -> list[Contribution]:
+    """The answers, of equal ones the first."""
+    return list({one.text: one for one in reversed(given)}.values())[::-1]
+
+
 def by_rules(work: Work, given: Sequence[Contribution]) -> list[Contribution]:
     """The answers, those without faults first. Answers that are equally good stay in their order."""
-    from mmos.quality.checks import check
-    from mmos.quality.finding import Subject
-    from mmos.quality.score import score_of
-
-    files = {file.name: file.text for file in work.message.files if file.text}
-    scores: dict[str, float] = {}
-    for one in given:
-        findings = check(Subject(work.question, one.text, files))
-        scores[one.key] = score_of(findings)
-        work.vote(one.key, None, scores[one.key], "; ".join(finding.message for finding in findings[:3]))
+    scores = {one.key: scored(work, one)[0] for one in given}
     return sorted(given, key=lambda one: -scores[one.key])
 
 

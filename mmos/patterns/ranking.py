@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmos.patterns.anonymous import lettered, listed
-from mmos.patterns.choosing import MOST_JUDGED
+from mmos.patterns.choosing import MOST_JUDGED, distinct
 from mmos.patterns.work import Contribution, Outcome, Work
 
 
 async def ranked(work: Work, given: Sequence[Contribution]) -> Outcome:
     """The answer with the best places. Each member sees the answers without names, in an order of its own."""
-    shown = list({one.text: one for one in reversed(given)}.values())[::-1][:MOST_JUDGED]
+    shown = distinct(given)[:MOST_JUDGED]
     if len(shown) == 1:
         if len(given) == 1:
             return Outcome(shown[0].text, shown[0].key, why="there is one answer")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from mmos.patterns.carrying import too_few
 from mmos.patterns.plan import Contributor
+from mmos.patterns.scoring import scored
 from mmos.patterns.steps import first_words, next_words
 from mmos.patterns.work import Contribution, Outcome, Work
 from mmos.prompting.budget import estimate
@@ -44,7 +45,7 @@ class Sequential:
 
     def _keep(self, work: Work, good: list[Step], given: Contribution) -> None:
         """Go on from a result, unless it is checked and worse than the one before."""
-        step = checked(work, given) if work.plan.validate else Step(given)
+        step = Step(given, *scored(work, given)) if work.plan.validate else Step(given)
         if good and step.score is not None and _is_worse(step, good[-1]):
             work.roll_back(given.key, good[-1].contribution.key, step.fault)
             return
@@ -54,19 +55,6 @@ class Sequential:
 def _has_room(work: Work, member: Contributor) -> bool:
     """Whether a later step reads the files of the task, too: where they fill at most half of its window."""
     return not member.prompt and 2 * sum(estimate(file.text) for file in work.message.files) <= member.window
-
-
-def checked(work: Work, given: Contribution) -> Step:
-    """A result with its score, by checks that need no model."""
-    from mmos.quality.checks import check  # only where results are checked
-    from mmos.quality.finding import Subject
-    from mmos.quality.score import score_of
-
-    findings = check(Subject(work.question, given.text, {file.name: file.text for file in work.message.files if file.text}))
-    score = score_of(findings)
-    fault = "; ".join(finding.message for finding in findings[:3])
-    work.vote(given.key, None, score, fault)
-    return Step(given, score, fault)
 
 
 def _is_worse(step: Step, before: Step) -> bool:
