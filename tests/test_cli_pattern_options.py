@@ -78,6 +78,7 @@ def test_what_a_command_line_asks_for(line: str, pattern: Any) -> None:
         ("--ensemble --role-only coding", "--role-only"),
         ("--ensemble --strategy single", "--strategy single"),
         ("--multi-model a --models b", "has its own models"),
+        ("--pattern ensembl --models b", "Did you mean --pattern ensemble?"),
         ("--models a", "add --pattern ensemble"),
         ("--aggregate vote", "add --pattern ensemble"),
         ("--voting ranked", "add --pattern voting"),

@@ -120,6 +120,10 @@ def _check_others(asked: Asked, arguments: Mapping[str, Any]) -> None:
             f"{asked.option} and --strategy {strategy} cannot be used together: each says who answers. Give one of them."
         )
     if arguments["models"] and not asked.is_form:
+        from mmos.config.wording import nearest
+
+        if form := nearest(asked.value, SHAPES):
+            raise click.UsageError(f"{asked.value} is no form of patterns. Did you mean {asked.option} {form}?")
         raise click.UsageError(
             f"The pattern {asked.value} has its own models, so --models cannot be used with it. For other models, write "
             f"--pattern {'|'.join(SHAPES)} in its place."
