@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
+from mmos.config.library_schema import CollectionName
 from mmos.config.schema import Strategy
 from mmos.config.settings import LIMITS, OPTIONS
-from mmos.config.values import GpuIndex, OptionValue, allowed, check_model, one_of
+from mmos.config.values import GpuIndex, OptionValue, Positive, allowed, check_model, one_of
 from mmos.config.wording import with_type
 from mmos.errors import UsageError
 
@@ -28,6 +29,9 @@ _RULES: dict[str, Any] = {
     "stand_ins": Annotated[_Words, allowed("names of roles")],
     "tools": Annotated[_Words, allowed('names of tools, like "files"')],
     "folder": Annotated[str, allowed("the path of a folder")],
+    "rag": Annotated[bool, allowed("true or false")],
+    "rag_collection": Annotated[CollectionName | Literal[""], allowed("the name of a collection")],
+    "rag_top_k": Positive,
     "consult": Annotated[str, allowed("the name of a role")],
     "gpu": GpuIndex,
     "gpu_strategy": Annotated[Strategy, one_of(*get_args(Strategy))],

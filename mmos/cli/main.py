@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "models": ("mmos.cli.models", "List, show, test, pull, warm and unload models."),
     "patterns": ("mmos.cli.patterns", "List and show patterns, in which several models work on one task."),
     "pipeline": ("mmos.cli.pipeline", "List pipelines, show what answers, and set who answers by default."),
+    "rag": ("mmos.cli.rag", "Keep your documents, and find passages in them."),
     "cache": ("mmos.cli.cache", "Show and clear the kept answers of models."),
     "prompts": ("mmos.cli.prompts", "Show the texts that models read, and what you changed."),
     "config": ("mmos.cli.config", "Write, check, show and describe the configuration."),

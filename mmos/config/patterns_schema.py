@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from mmos.config.library_schema import PatternRag
 from mmos.config.section import Section
 from mmos.config.values import (
     Flag,
@@ -103,6 +104,10 @@ def _read_member(value: Any) -> Any:
     return {"model": value} if isinstance(value, str) else value
 
 
+def _read_rag(value: Any) -> Any:
+    return {True: {}, False: None}[value] if isinstance(value, bool) else value
+
+
 Member = Annotated[PatternMember, BeforeValidator(_read_member, json_schema_input_type=PatternMember | Text)]
 
 
@@ -141,6 +146,9 @@ class Pattern(Section):
     )
     quality_threshold: Portion | None = Field(
         default=None, description="The score that a step needs with validate. Default: that of defaults."
+    )
+    rag: Annotated[PatternRag | None, BeforeValidator(_read_rag, json_schema_input_type=PatternRag | bool | None)] = Field(
+        default=None, description="What its members read of the library: the keys of `rag`, or true for those. Default: nothing."
     )
     announce: Flag = Field(
         default=False,

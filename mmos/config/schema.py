@@ -10,6 +10,7 @@ from mmos.config.cache_schema import Cache
 from mmos.config.conversation_schema import Conversation
 from mmos.config.defaults_schema import Defaults
 from mmos.config.instruction_schema import Instructions
+from mmos.config.library_schema import Rag
 from mmos.config.models_schema import Model, ModelKey
 from mmos.config.patterns_schema import Pattern, PatternName
 from mmos.config.phase_schema import PhaseEntry
@@ -360,6 +361,7 @@ class Orchestration(Section):
     selection: Selection = _filled(Selection, "How the strategy intelligent chooses among roles and models.")
     quality: Quality = _filled(Quality, "When a model judges the answers, and which one.")
     cache: Cache = _filled(Cache, "Whether MMOS keeps the answers of models.")
+    rag: Rag = _filled(Rag, "Which documents of the library models read, and how they are found.")
     tools: ToolList = Field(
         default=[],
         description="Your functions that become tools, as module:function; MMOS looks in this file's folder first. "
