@@ -41,6 +41,8 @@ _NESTED: dict[str, Callable[[Any], Any]] = {
     "members": tuple,
     "models": tuple,
     "between": tuple,
+    "passages": tuple,
+    "queries": tuple,
     "who": lambda value: tuple(value) if isinstance(value, list) else value,
 }
 

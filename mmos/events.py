@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from mmos import choice_events as choice_events
 from mmos import chunk_events as chunk_events
+from mmos import library_events as library_events
 from mmos import pattern_events as pattern_events
 from mmos import quality_events as quality_events
 from mmos import recovery_events as recovery_events

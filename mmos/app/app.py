@@ -24,10 +24,11 @@ from mmos.app.log import Log
 from mmos.app.records import Records, limit
 from mmos.app.remembering import Remembering
 from mmos.app.routing import Routed, Router, unheeded
+from mmos.app.shelving import Shelving
 from mmos.app.shortening import Shortening
 from mmos.app.sight import check_sight
 from mmos.app.stream import Stream
-from mmos.app.surrounding import judging_for, standing_for
+from mmos.app.surrounding import judging_for, looking_up_for, standing_for
 from mmos.app.terms import check_text
 from mmos.app.unserved import RollCall, UnservedRoles
 from mmos.calls.shape import Shape
@@ -61,7 +62,7 @@ from mmos.views.run import RunView
 MOST_CASTS = 16
 
 
-class App(Records, Explaining, Knowing, Comparing, Classifying, Shortening):
+class App(Records, Explaining, Knowing, Comparing, Classifying, Shelving, Shortening):
     """Runs tasks with one configuration: `run` returns the answer, `stream` yields events. Make one with `mmos.open`.
 
     `config`, `fleet`, `journal` and `tools` are the parts that it uses.
@@ -96,7 +97,7 @@ class App(Records, Explaining, Knowing, Comparing, Classifying, Shortening):
         """The logs of the runs at work that explain a failure."""
         self._limits = wiring.limits_of(config)
         self.tools: Toolbox = checks.tools_of(
-            config, [tool if isinstance(tool, Tool) else from_function(tool) for tool in tools], Larger(self)
+            config, [*(tool if isinstance(tool, Tool) else from_function(tool) for tool in tools), *self._library_tools()], Larger(self)
         )
         self._phases = wiring.phases_of(config, self.tools)
         self._router = Router(self)
@@ -351,7 +352,8 @@ class App(Records, Explaining, Knowing, Comparing, Classifying, Shortening):
             self._models, cast, desk, self._experience, self.tools, window, ladder, self.templates, shape, degrade, self.foresight,
             wiring.recovery_of(self.config, self.templates), judging_for(self, options), self.config.orchestration.models,
             LazyDividing(self.fleet),
-            standing_for(self.fleet, options, self.config, self.templates), self._router.ruling(options),
+            standing_for(self.fleet, options, self.config, self.templates), looking_up_for(self, options),
+            self._router.ruling(options),
         )  # fmt: skip
 
     async def _present(self, options: Mapping[str, Any]) -> Present:

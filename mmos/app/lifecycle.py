@@ -108,6 +108,13 @@ class RunOptions:
     folder: str = ""
     """Where "files" and "shell" work, if the configuration does not say it. Empty: the folder in which the program runs."""
 
+    rag: bool | None = None
+    """Whether passages of the library go with the task. None: if `rag_collection` or `rag_top_k` is set."""
+    rag_collection: str = ""
+    """The collection. Empty: `rag.collection` of the configuration."""
+    rag_top_k: int | None = None
+    """The most passages. None: as the configuration says."""
+
     mistakes: Mapping[str, Sequence[str]] | None = None
     """The mistakes of models that their prompts name. None: those that MMOS finds in the journal, if `tell_mistakes` of the configuration
     says so. `{}` names none."""

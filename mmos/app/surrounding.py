@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mmos.app import wiring
@@ -13,6 +14,7 @@ from mmos.participant.surroundings import Around
 from mmos.prompting.templates import Templates
 
 if TYPE_CHECKING:
+    from mmos.app.shelving import Shelving
     from mmos.fleet.fleet import Fleet
 
 
@@ -23,6 +25,17 @@ def judging_for(source: Source, options: RunOptions) -> Around[Exchange] | None:
     from mmos.app.validation import judging_of
 
     return judging_of(source, options)
+
+
+def looking_up_for(shelving: Shelving, options: RunOptions) -> Around[Exchange] | None:
+    """What looks the task up in the library. None: nobody wants that."""
+    if not (options.rag or (options.rag is None and (options.rag_collection or options.rag_top_k))):
+        return None
+    from mmos.app.library import LookingUp
+
+    shelves = shelving.shelves
+    terms = shelves.terms(options.rag_collection)
+    return LookingUp(shelves, replace(terms, top_k=options.rag_top_k or terms.top_k))
 
 
 def standing_for(fleet: Fleet, options: RunOptions, config: Config, templates: Templates) -> Around[Exchange] | None:

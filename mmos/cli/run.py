@@ -28,6 +28,7 @@ from mmos.cli.options import (
 from mmos.cli.output import print_json
 from mmos.cli.pattern_options import pattern_of, pattern_options, strategy_of
 from mmos.cli.pipeline_lines import PipelineLines
+from mmos.cli.rag_options import rag_options
 from mmos.cli.task import STDIN, gather
 from mmos.cli.text import harmless
 from mmos.plurals import counted
@@ -64,6 +65,7 @@ _COMMAND = re.compile(r"`(mmos [^`]+)`")
 @click.option("--role-only", default="", metavar="ROLE", help="Let this role answer alone, without the arbiter.")
 @click.option("--model", default="", metavar="M[@HOST]", help="Let this model answer alone, without roles, tools and MMOS's prompts.")
 @pattern_options
+@rag_options
 @click.option("--gpu", type=click.IntRange(0, 255), metavar="N", help="Use only servers with this GPU, for all roles that may run on one.")
 @click.option("--gpu-strategy", type=click.Choice(STRATEGIES), help="How to choose among the GPUs. Default: gpu.strategy of the configuration.")  # fmt: skip
 @click.option(
@@ -130,6 +132,7 @@ def _options(arguments: dict[str, Any]) -> RunOptions:
         schema=_schema(arguments["schema"]), role_only=arguments["role_only"], model=arguments["model"], gpu=arguments["gpu"],
         gpu_strategy=arguments["gpu_strategy"], strategy=strategy_of(arguments), pattern=pattern_of(arguments), cache=arguments["cache"],
         validate=arguments["validate"], quality_threshold=arguments["quality_threshold"], tools=arguments["tools"] or None,
+        rag=arguments["rag"], rag_collection=arguments["rag_collection"], rag_top_k=arguments["rag_top_k"],
     )  # fmt: skip
 
 

@@ -169,6 +169,8 @@ class Composer:
         """What the model should know about this turn only."""
         others = self.scope.view.patterns.advice.get(self.scope.lane)
         told = others.text if others is not None else ""
+        if self.scope.view.passages.by_place:
+            told = "\n\n".join(filter(None, (self._passages(), told)))
         last = self.member.box and (self.scope.turns_left == 1 or self.scope.calls_left == 0)
         if last:
             return "\n\n".join(filter(None, (told, self._templates.fill("last_turn"))))
@@ -177,6 +179,11 @@ class Composer:
         phase = phase_line(self.scope, self.box.names, self._templates) if self.scope.phases else ""
         lines = "\n".join(filter(None, (advice, phase)))
         return "\n\n".join(filter(None, (told, lines))) if told else lines
+
+    def _passages(self) -> str:
+        from mmos.citing import line  # few runs have passages
+
+        return line(self.scope, self._window, self._templates)
 
     @property
     def _window(self) -> int:

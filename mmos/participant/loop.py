@@ -78,6 +78,8 @@ class Participants:
     """Reads a task that is larger than a window in parts."""
     patterns: Around[Exchange] | None = None
     """Carries out the patterns that stand in place of models."""
+    library: Around[Exchange] | None = None
+    """Looks up the task of the run. None: nobody asked for that."""
     rules: Rules | None = None
     """Tried at each turn of the role that answers the user. None: there are none."""
     approving: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -350,6 +352,11 @@ class Exchange:
         recovery = self.room.recovery
         return await go_on(self) if recovery is None else await recovery.exchange(self, go_on)
 
+    async def look_up(self, go_on: NextExchange) -> Answer:
+        """Look the task up in the library of documents."""
+        library = self.room.library
+        return await go_on(self) if library is None else await library.exchange(self, go_on)
+
     async def use_pattern(self, go_on: NextExchange) -> Answer:
         """Let a pattern answer in place of the model, or advise it."""
         patterns = self.room.patterns
@@ -372,6 +379,7 @@ AROUND: tuple[Callable[[Exchange, NextExchange], Awaitable[Answer]], ...] = (
     Exchange.record_end,
     Exchange.validate,
     Exchange.recover,
+    Exchange.look_up,
     Exchange.use_pattern,
     Exchange.divide,
 )

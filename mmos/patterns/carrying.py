@@ -39,6 +39,8 @@ async def carry(context: Context, plan: Plan, message: Message, form: Form | Non
         raise ToolError(plan.templates.fill("pattern_in_itself", name=plan.name))
     if pattern not in scope.view.patterns.by_id:
         scope.record(begun(context, plan, pattern))
+    if plan.look_up is not None and pattern not in scope.view.passages.by_place:
+        await plan.look_up(scope, pattern, message.content)
     work = Work(context, plan, message, pattern, aloud, turns_of(context, plan))
     start = scope.clock()
     try:

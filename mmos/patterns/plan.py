@@ -10,6 +10,7 @@ from mmos.config.patterns_schema import USUAL_AGGREGATION
 from mmos.context import Participant
 from mmos.patterns.insight import Insight, NoInsight
 from mmos.prompting.templates import Templates
+from mmos.scope import Scope
 
 if TYPE_CHECKING:  # most patterns choose nobody
     from mmos.choice.classifier import Classification
@@ -45,6 +46,12 @@ class Guide(Protocol):
     def capabilities(self, model: str) -> frozenset[str]: ...
 
 
+class LookUp(Protocol):
+    """Looks a task up in the library, and records what was found for the members of a pattern."""
+
+    async def __call__(self, scope: Scope, pattern: str, task: str) -> object: ...
+
+
 @dataclass(frozen=True)
 class Plan:
     """A pattern as it is carried out, whatever it was made from."""
@@ -74,6 +81,8 @@ class Plan:
     templates: Templates = field(default_factory=Templates, repr=False, compare=False)
     insight: Insight = field(default_factory=NoInsight, repr=False, compare=False)
     """What is known of models, for votes."""
+    look_up: LookUp | None = field(default=None, repr=False, compare=False)
+    """Gives the members passages of the library. None: they get none."""
 
     @property
     def deciding(self) -> Contributor:

@@ -48,7 +48,7 @@ _WHOLE = (
 )  # fmt: skip
 """The files that are one text each."""
 
-SECTIONED = ("system", "replies", "tools", "ready_tools", "patterns")
+SECTIONED = ("system", "replies", "tools", "ready_tools", "patterns", "library")
 """The files that consist of sections."""
 
 _CARRIED = {

@@ -24,6 +24,7 @@ from mmos.events import (
     RunWithdrawn,
     Status,
 )
+from mmos.library_events import PassagesFound
 from mmos.messages import Message, ToolCall
 from mmos.pattern_events import PatternAnswered
 from mmos.quality_events import AnswerRevised
@@ -150,6 +151,8 @@ class Conversation:
         """The runs that the user took back."""
         self.approvals: dict[tuple[str, str], QuestionAsked] = {}
         """By role and tool: the question to which the user answered that the role may always call the tool."""
+        self.passages = 0
+        """How many passages of the library the thread was given. They are numbered."""
         self._requests: dict[tuple[str, str], QuestionAsked] = {}
         """By run and question: the requests for approval."""
         self.newest = 0
@@ -238,6 +241,9 @@ class Conversation:
         in_use = any(other.past > lane.past for other in self.lanes.values() if other.history is lane.history)
         if lane.past == len(lane.history.starts) - 1 and not in_use:
             lane.history.take_back()
+
+    def _give(self, _run: str, event: PassagesFound) -> None:
+        self.passages = max([self.passages, *(int(one["number"]) for one in event.passages)])
 
     def _withdraw(self, run: str, _: RunWithdrawn) -> None:
         """Remove a run's exchanges from the histories, as far as they are the newest and no other run that still counts has used them."""
@@ -356,6 +362,7 @@ _OF_THREADS: dict[type[Event], Callable[[Conversation, str, Any], None]] = {
     QuestionAsked: Conversation._request,
     QuestionAnswered: Conversation._approve,
     HistorySummarised: Conversation._summarise,
+    PassagesFound: Conversation._give,
     RunResumed: Conversation._reopen,
     RunWithdrawn: Conversation._withdraw,
 }

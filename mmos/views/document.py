@@ -70,6 +70,7 @@ def document(view: RunView) -> dict[str, Any]:
         "conversations": view.talks.documents(),
         "answered_by": None if view.answer is None else view.answered_by,
         "divided": view.divisions.documents(), "patterns": view.patterns.documents(),
+        "sources": view.passages.documents(view.answer),
     }  # fmt: skip
 
 

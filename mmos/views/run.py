@@ -18,6 +18,8 @@ from mmos.messages import REPETITION, File
 from mmos.recovery_events import RecoveryBegun, RecoveryJudged, RecoverySuggested
 from mmos.views import chunks
 from mmos.views.open_questions import newest_approvals, open_ones
+from mmos.views.passages import KINDS as OF_PASSAGES
+from mmos.views.passages import GivenPassages
 from mmos.views.patterns import KINDS as OF_PATTERNS
 from mmos.views.patterns import PatternRuns
 from mmos.views.quality import JUDGING, Validation
@@ -139,6 +141,7 @@ class RunView:
     talks: Talks = field(default_factory=Talks)
     divisions: chunks.Divisions = field(default_factory=chunks.Divisions)
     patterns: PatternRuns = field(default_factory=PatternRuns)
+    passages: GivenPassages = field(default_factory=GivenPassages)
     route: TaskRouted | None = None
     """Who works on its task, and why."""
     rules: RulesMet = field(default_factory=RulesMet)
@@ -386,6 +389,7 @@ _FOLDS: dict[type[Event], Callable[[RunView, Any], None]] = {
     **dict.fromkeys(TALKING, lambda view, event: view.talks.apply(event)),
     **dict.fromkeys(chunks.KINDS, lambda view, event: view.divisions.apply(event)),
     **dict.fromkeys(OF_PATTERNS, lambda view, event: view.patterns.apply(event)),
+    **dict.fromkeys(OF_PASSAGES, lambda view, event: view.passages.apply(event)),
     **dict.fromkeys(JUDGING, lambda view, event: view.validation.apply(event)),
     **dict.fromkeys(OF_WINDOWS, lambda view, event: view.warnings.append(window_note(event))),
 }

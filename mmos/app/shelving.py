@@ -1,0 +1,54 @@
+"""The part of an app that has a library. What that needs is imported when there are documents."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from mmos.prompting.templates import Templates
+from mmos.toolbox import Tool
+
+if TYPE_CHECKING:
+    from mmos.app.library import Shelves
+    from mmos.config.load import Config
+    from mmos.fleet.fleet import Fleet
+    from mmos.journal import Journal
+    from mmos.library.library import Library
+
+
+class Shelving:
+    """Has the documents of the user."""
+
+    config: Config
+    fleet: Fleet
+    journal: Journal
+    templates: Templates
+
+    @cached_property
+    def shelves(self) -> Shelves:
+        from mmos.app.library import Shelves
+
+        return Shelves(self.config, self.fleet, self.journal.folder)
+
+    @property
+    def library(self) -> Library:
+        """The documents of the state folder, in collections. It needs the extra `rag`.
+
+        Example::
+
+            for passage in await app.library.search("notes", mmos.Query("How long may a host take?")):
+                print(passage.source, passage.text)
+        """
+        return self.shelves.library
+
+    def _library_tools(self) -> list[Tool]:
+        """The tool that finds passages, if there is a collection."""
+        from mmos.library.store import names_in
+
+        rag, folder = self.config.orchestration.rag, self.journal.folder
+        if not (rag.store or rag.collection or (folder is not None and names_in(folder / "library"))):
+            return []
+        from mmos.tools.search_library import search_library
+
+        shelves = self.shelves
+        return [search_library(shelves.collections, shelves.usual, shelves, self.templates)] if shelves.collections else []
