@@ -67,10 +67,9 @@ def document(view: RunView) -> dict[str, Any]:
         "recoveries": view.recoveries.documents(),
         "quality": view.validation.document(),
         "route": route(view.route, view.rules),
-        "conversations": view.talks.documents(),
+        "conversations": view.talks.documents(), "sources": view.passages.documents(view.answer),
         "answered_by": None if view.answer is None else view.answered_by,
         "divided": view.divisions.documents(), "patterns": view.patterns.documents(),
-        "sources": view.passages.documents(view.answer),
     }  # fmt: skip
 
 
