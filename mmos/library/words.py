@@ -3,13 +3,88 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from unicodedata import normalize
 
-_WORD = re.compile(r"[^\W_]+")
+from mmos.library.stemming import porter
+
+STOP = frozenset(
+    [
+        "a",
+        "an",
+        "and",
+        "are",
+        "as",
+        "at",
+        "be",
+        "but",
+        "by",
+        "for",
+        "if",
+        "in",
+        "into",
+        "is",
+        "it",
+        "no",
+        "not",
+        "of",
+        "on",
+        "or",
+        "such",
+        "that",
+        "the",
+        "their",
+        "then",
+        "there",
+        "these",
+        "they",
+        "this",
+        "to",
+        "was",
+        "will",
+        "with",
+    ]
+)
+"""The words that Lucene leaves out. As stems they say nothing; as exact words they count a little."""
+_UNSPACED = r"\u0e01-\u0e30\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
+"""Thai, Chinese and Japanese have no spaces between words. There, each sign is a word."""
+_ASCII_WORD = re.compile(r"[a-z0-9]+")
+_MARKS = re.compile(r"[\u0300-\u036f]+")
+_SENTENCE = re.compile(r"\n|(?<=[.!?])\s+(?=[A-Z0-9(\"'\[])|(?<=[。！？])")
 
 
 def words(text: str) -> list[str]:
-    return _WORD.findall(text.lower())
+    """The words of a text in their order, in small letters and without accents."""
+    if text.isascii():
+        return _ASCII_WORD.findall(text.lower())
+    return _WORD.findall(normalize("NFC", _MARKS.sub("", normalize("NFKD", text))).lower())
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences and the lines of a text."""
+    return [part for part in _SENTENCE.split(text) if part]
+
+
+class Stems(dict[str, str]):
+    """The stem of each word that was asked for. A word that is new is worked out once."""
+
+    def __missing__(self, word: str) -> str:
+        if len(self) >= _MOST:
+            self.clear()
+        found = self[word] = porter(word)
+        return found
+
+
+_MOST = 200_000
+"""The words whose stems are kept: some 20 MB."""
+_stems = Stems()
 
 
 def stem(word: str) -> str:
-    return word.removesuffix("s")
+    return _stems[word]
+
+
+def stems_of(found: Iterable[str]) -> set[str]:
+    """The different stems of words, without stop words."""
+    return {_stems[word] for word in found if word not in STOP}
