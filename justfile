@@ -114,6 +114,10 @@ bench-classify *arguments:
 bench-votes *arguments:
     {{bin}}/python scripts/bench_votes.py {{arguments}}
 
+# Measure what the library finds beside plain BM25: the argument is a folder with documents, questions and their answers.
+bench-retrieval *arguments:
+    {{bin}}/python scripts/bench_retrieval.py {{arguments}}
+
 # Count how many conditions of routing rules are evaluated in a second.
 bench-conditions *arguments:
     {{bin}}/python scripts/bench_conditions.py {{arguments}}
