@@ -14,9 +14,10 @@ from typing import Any
 
 from bench.retrieval import MEASURES, Gain, Place, PlainBm25, Question, area, gain, percentile, rank_of_answer
 
+from mmos.library.counting import FREQUENCIES
 from mmos.library.finding import find
 from mmos.library.frequencies import Frequencies
-from mmos.library.library import CANDIDATES, FREQUENCIES, Library
+from mmos.library.library import CANDIDATES, Library
 from mmos.library.passages import Query
 from mmos.library.ranking import rank
 from mmos.library.store import Row, Shelf, Store, indexed

@@ -2,51 +2,62 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Sequence
+import json
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
-from mmos.errors import NotFound
-from mmos.library.cutting import cut
-from mmos.library.finding import Found, PassedOver
+from mmos.errors import NotFound, StateDamaged
+from mmos.library.counting import Counting, frequencies_of
 from mmos.library.frequencies import Frequencies
-from mmos.library.passages import Document, Embedder, Passage, Query
+from mmos.library.ingest import Added, Ingest, Source, Step, absolute, remove, to_end
+from mmos.library.locking import writing
+from mmos.library.passages import Embedder, Passage, Query
 from mmos.library.ranking import rank
-from mmos.library.reading.files import Unreadable, read
-from mmos.library.store import Kept, Prepared, Row, Shelf, Store, indexed, names_in
+from mmos.library.rows import Kept, Row, indexed
+from mmos.library.store import Shelf, Store, checked, names_in
 from mmos.threads import on_thread
+
+__all__ = ["About", "Added", "Library", "Step"]
 
 CANDIDATES = 50
 """Pieces that are ranked."""
-BATCH = 1_000
-"""Pieces that are kept at once."""
-FREQUENCIES = "frequencies"
-
-
-@dataclass
-class Added:
-    """What came of adding documents."""
-
-    sources: int = 0
-    """Sources that are new or have changed."""
-    pieces: int = 0
-    unchanged: int = 0
-    deleted: int = 0
-    """Sources that are no longer in an added folder."""
-    passed_over: list[PassedOver] = field(default_factory=list)
+EMBEDDING = "embedding"
+"""The key under which a collection keeps what is known of its vectors."""
+_SAME = 0.5
+"""Two passages of a source that share more than this part are one."""
 
 
 @dataclass(frozen=True)
-class Step:
-    """How far the adding of documents is."""
+class About:
+    """A collection as a whole."""
 
-    done: int
-    """Files that were looked at."""
-    all: int
-    """0: not known yet."""
-    pieces: int
-    source: str
+    name: str
+    sources: int = 0
+    pieces: int = 0
+    bytes: int = 0
+    """Of the sources."""
+    changed: float = 0.0
+    """When a source was added last, in seconds since 1970."""
+    embedding: Mapping[str, Any] = field(default_factory=dict)
+    """The model of its vectors. Empty: it has none."""
+
+
+class Vectors(Protocol):
+    """Adds to the scores what vectors say."""
+
+    async def add_to(self, shelf: Shelf, query: Query, rows: Sequence[Row], scores: Sequence[float]) -> Sequence[float]: ...
+
+
+@dataclass
+class _Open:
+    """A collection that stays open."""
+
+    shelf: Shelf
+    version: tuple[int, int] = (-1, -1)
+    frequencies: Frequencies = field(default_factory=Frequencies)
 
 
 class Library:
@@ -65,125 +76,156 @@ class Library:
         self._store = Store(self.place)
         self._embedder = embedder
         """Gives what makes vectors, for the name of a model."""
-        self._known: dict[str, Frequencies] = {}
+        self._vectors: Vectors | None = None
+        self._open: dict[str, _Open] = {}
 
     def names(self) -> list[str]:
         return names_in(self.place)
 
+    def close(self) -> None:
+        """Close the files of the collections. The next search opens them again."""
+        self._open.clear()
+        self._store = Store(self.place)
+
     async def _shelf(self, collection: str) -> Shelf:
-        if collection not in await self._store.names():
-            raise NotFound(f"There is no collection {collection!r}.", next_step=f"Add documents: mmos rag add PATH -C {collection}")
-        return await self._store.open(collection)
+        return (await self._opened(collection)).shelf
+
+    async def _opened(self, collection: str) -> _Open:
+        if collection not in self._open:
+            if collection not in await self._store.names():
+                raise _no_collection(collection)
+            self._open[collection] = _Open(await self._store.open(collection))
+        return self._open[collection]
 
     # ---------------------------------------------------------------- adding
 
     async def add(
         self,
         collection: str,
-        sources: Iterable[Found | PassedOver | Document],
+        sources: Iterable[Source],
         *,
+        folders: Iterable[str | Path] = (),
         on_step: Callable[[Step], None] | None = None,
+        on_wait: Callable[[], None] | None = None,
     ) -> Added:
-        """Add files or documents. A source that has not changed is left as it is. One that is no longer in an added folder is deleted."""
-        shelf, added = await self._store.make(collection), Added()
-        kept, frequencies = await shelf.sources(), await self._frequencies(shelf)
-        listed = list(sources)
-        batch: list[Prepared] = []
-        for number, one in enumerate(listed, 1):
-            if isinstance(one, PassedOver):
-                added.passed_over.append(one)
-                continue
-            if isinstance(one, Found) and _is_unchanged(one, kept.get(one.path)):
-                added.unchanged += 1
-                continue
+        """Add files or documents. A source that has not changed is left as it is. One that is no longer in an added folder is deleted.
+
+        `folders`: those that were looked through. It need not name folders in which a file was found.
+        `on_wait`: called once if another process writes the collection.
+        """
+        async with self._writing(collection, on_wait):
+            new = collection not in await self._store.names()
+            shelf = await self._store.make(collection)
+            ingest = Ingest(shelf, await Counting.of(shelf), on_step, {*map(absolute, folders)})
             try:
-                document = await on_thread(read, one) if isinstance(one, Found) else one
-            except Unreadable as error:
-                added.passed_over.append(PassedOver(getattr(one, "path", ""), str(error)))
-                continue
-            batch.append(Prepared(document, await on_thread(cut, document.text, document.language)))
-            if sum(len(each.pieces) for each in batch) >= BATCH:
-                await self._keep(shelf, batch, frequencies, added)
-                batch = []
-            if on_step is not None:
-                on_step(Step(number, len(listed), added.pieces, document.source))
-        await self._keep(shelf, batch, frequencies, added)
-        await self._finish(shelf, frequencies, added, _gone(listed, kept))
-        return added
-
-    async def _keep(self, shelf: Shelf, batch: Sequence[Prepared], frequencies: Frequencies, added: Added) -> None:
-        if not batch:
-            return
-        before = await shelf.texts([one.document.source for one in batch])
-        frequencies.add((indexed(row.title, row.path) + row.text for row in before), -1)
-        await shelf.put(batch, time.time())
-        for one in batch:
-            document = one.document
-            frequencies.add(indexed(document.title, piece.path) + document.text[piece.start : piece.end] for piece in one.pieces)
-        added.sources += len(batch)
-        added.pieces += sum(len(one.pieces) for one in batch)
-
-    async def _finish(self, shelf: Shelf, frequencies: Frequencies, added: Added, gone: Sequence[str]) -> None:
-        if gone:
-            before = await shelf.texts(gone)
-            frequencies.add((indexed(row.title, row.path) + row.text for row in before), -1)
-            await shelf.remove(gone)
-            added.deleted = len(gone)
-        if added.sources or gone:
-            await shelf.set(FREQUENCIES, frequencies.to_bytes())
-            await shelf.upkeep()
-
-    async def _frequencies(self, shelf: Shelf) -> Frequencies:
-        kept = await shelf.get(FREQUENCIES)
-        return Frequencies.of_bytes(kept) if kept else Frequencies()
+                return await ingest.add(sources)
+            finally:
+                if new and not ingest.added.sources:
+                    await to_end(self._store.drop(collection))
 
     # ---------------------------------------------------------------- finding
 
     async def search(self, collection: str, query: Query) -> list[Passage]:
         """The passages that fit a question, the best first."""
-        shelf = await self._shelf(collection)
-        rows = await shelf.candidates(query.text, query.where, CANDIDATES)
-        frequencies = await self._frequencies(shelf)
-        scores = rank(query.text, [indexed(row.title, row.path) + row.text for row in rows], frequencies)
-        ranked = sorted(zip(scores, rows, strict=True), key=lambda pair: -pair[0])[: query.top_k]
-        return [_passage(collection, row, score) for score, row in ranked] if ranked and ranked[0][0] >= query.threshold else []
+        try:
+            return await self._search(await self._opened(collection), query)
+        except StateDamaged:
+            self._open.pop(collection, None)
+            if collection not in await self._store.names():  # another process deleted it
+                raise _no_collection(collection) from None
+            return await self._search(await self._opened(collection), query)
+
+    async def _search(self, opened: _Open, query: Query) -> list[Passage]:
+        rows = await opened.shelf.candidates(query.text, query.where, CANDIDATES)
+        if not rows:
+            return []
+        frequencies = await self._frequencies(opened)
+        texts = [indexed(row.title, row.path) + row.text for row in rows]
+        scores: Sequence[float] = await on_thread(rank, query.text, texts, frequencies)
+        if self._vectors is not None:
+            scores = await self._vectors.add_to(opened.shelf, query, rows, scores)
+        ranked = _distinct(sorted(zip(scores, rows, strict=True), key=lambda pair: -pair[0]))[: query.top_k]
+        return [_passage(opened.shelf.name, row, score) for score, row in ranked] if ranked[0][0] >= query.threshold else []
+
+    async def _frequencies(self, opened: _Open) -> Frequencies:
+        version = await opened.shelf.version()
+        if version != opened.version:
+            opened.frequencies, opened.version = await frequencies_of(opened.shelf), version
+        return opened.frequencies
 
     # ---------------------------------------------------------------- what is there
+
+    async def about(self, collection: str) -> About:
+        shelf = await self._shelf(collection)
+        kept, embedding = (await shelf.sources()).values(), await shelf.get(EMBEDDING)
+        return About(
+            collection,
+            len(kept),
+            await shelf.count(),
+            sum(one.size for one in kept),
+            max((one.added for one in kept), default=0.0),
+            json.loads(embedding) if embedding else {},
+        )
 
     async def sources(self, collection: str) -> list[Kept]:
         return sorted((await (await self._shelf(collection)).sources()).values(), key=lambda one: one.source)
 
+    async def rows(self, collection: str) -> list[Row]:
+        """All pieces."""
+        return [row async for some in (await self._shelf(collection)).all() for row in some]
+
     async def text(self, collection: str, source: str) -> str:
-        """The text of a source, as it was when it was added."""
-        text = ""
-        for row in await (await self._shelf(collection)).texts([source]):
-            text += " " * (row.start - len(text)) + row.text[max(0, len(text) - row.start) :]
-        if not text:
+        """The text of a source, as it was when it was added. Only white space at its end may be missing."""
+        shelf, text = await self._shelf(collection), ""
+        rows = await shelf.texts([source])
+        if not rows and source not in await shelf.sources():
             raise NotFound(f"There is no source {source!r} in {collection}.", next_step=f"mmos rag list -C {collection}")
+        for row in rows:
+            text += row.gap + row.text[max(0, len(text) - row.start) :]
         return text
 
-    async def delete(self, collection: str, sources: Sequence[str] | None = None) -> int:
+    async def delete(self, collection: str, sources: Sequence[str] | None = None, *, on_wait: Callable[[], None] | None = None) -> int:
         """Delete sources, or with None the whole collection. Returns how many sources were deleted."""
-        shelf = await self._shelf(collection)
-        if sources is None:
-            count = len(await shelf.sources())
-            await self._store.drop(collection)
-            return count
-        frequencies, there = await self._frequencies(shelf), [one for one in sources if one in await shelf.sources()]
-        added = Added()
-        await self._finish(shelf, frequencies, added, there)
-        return added.deleted
+        async with self._writing(collection, on_wait):
+            kept = await (await self._shelf(collection)).sources()
+            if sources is None:
+                self._open.pop(collection, None)
+                await to_end(self._store.drop(collection))
+                return len(kept)
+            there = {one for one in sources if one in kept}
+            await to_end(self._delete(await self._shelf(collection), there))
+            return len(there)
+
+    async def _delete(self, shelf: Shelf, sources: set[str]) -> None:
+        counting = await Counting.of(shelf)
+        await remove(shelf, counting, sources)
+        await counting.end()
+        await shelf.upkeep(always=False)
+
+    @asynccontextmanager
+    async def _writing(self, collection: str, on_wait: Callable[[], None] | None) -> AsyncIterator[None]:
+        async with writing(self.place, checked(collection), on_wait=on_wait):
+            yield
 
 
-def _is_unchanged(found: Found, kept: Kept | None) -> bool:
-    return kept is not None and (kept.size, kept.changed, kept.root) == (found.size, found.changed, found.root)
+def _no_collection(collection: str) -> NotFound:
+    return NotFound(f"There is no collection {collection!r}.", next_step=f"Add documents: mmos rag add PATH -C {collection}")
 
 
-def _gone(listed: Iterable[Found | PassedOver | Document], kept: dict[str, Kept]) -> list[str]:
-    """The kept sources of the added folders that are no longer there."""
-    found = [one for one in listed if isinstance(one, Found)]
-    roots, there = {one.root for one in found if one.root}, {one.path for one in found}
-    return [source for source, one in kept.items() if one.root in roots and source not in there]
+def _distinct(ranked: Iterable[tuple[float, Row]]) -> list[tuple[float, Row]]:
+    """Without the rows that share more than a part with a better one."""
+    best: list[tuple[float, Row]] = []
+    for score, row in ranked:
+        if not any(_shared(row, other) > _SAME for _, other in best):
+            best.append((score, row))
+    return best
+
+
+def _shared(row: Row, other: Row) -> float:
+    """The part of the shorter one that both have."""
+    if row.source != other.source:
+        return 0.0
+    return (min(row.end, other.end) - max(row.start, other.start)) / max(1, min(row.end - row.start, other.end - other.start))
 
 
 def _passage(collection: str, row: Row, score: float) -> Passage:

@@ -2,65 +2,97 @@
 
 from __future__ import annotations
 
-import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from collections.abc import Collection as Some
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from datetime import timedelta
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from mmos.library.passages import ANYWHERE, Document, Filter, Piece
+from mmos.errors import UsageError
+from mmos.library import faults
+from mmos.library.locking import is_address
+from mmos.library.passages import ANYWHERE, Filter
+from mmos.library.rows import (
+    COLUMNS,
+    Kept,
+    Prepared,
+    Row,
+    about_schema,
+    among,
+    condition,
+    indexed,
+    kept_of,
+    kept_row,
+    pieces_schema,
+    pieces_table,
+    quoted,
+    row_of,
+    sources_schema,
+    sources_table,
+)
+from mmos.threads import on_thread
+
+__all__ = ["Kept", "Prepared", "Row", "Shelf", "Store", "indexed", "names_in"]
+
+T = TypeVar("T")
 
 PIECES, SOURCES, ABOUT = ".pieces", ".sources", ".about"
+FORMAT = 1
+"""The format of the tables. A collection of a newer one is not touched."""
+UNINDEXED = 500
+"""So many pieces may wait for the index: a search scans them."""
+FRAGMENTS = 64
+"""So many files may a table have: each write makes one."""
 _ENDING = f"{PIECES}.lance"
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A document that is cut and ready to be kept."""
-
-    document: Document
-    pieces: Sequence[Piece]
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A source of a collection."""
-
-    source: str
-    title: str = ""
-    language: str = ""
-    root: str = ""
-    changed: float = 0.0
-    size: int = 0
-    digest: str = ""
-    pieces: int = 0
-    added: float = 0.0
-    """When it was added, in seconds since 1970."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """A piece that the full-text index found."""
-
-    id: str
-    source: str
-    start: int
-    end: int
-    text: str
-    title: str
-    path: str
-    language: str
-    content: str
-    """The digest of its text. Vectors are kept by it."""
-    score: float = 0.0
-    """What the index gives it."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_INDEXED = "indexed"
+_MOST_ROWS = 5_000
+"""Rows that are written at once."""
+_MOST_NAMES = 500
+"""Names in one condition."""
+_MOST_TEXT = 16_384
+"""Characters of a question that are looked up."""
+_OLD = timedelta(minutes=10)
+"""Versions of a table that are older are deleted. A search that works on one has ended by then."""
+_TRIES = 5
 
 
 def names_in(place: str | Path) -> list[str]:
-    """The collections in a folder. It reads only the names of files, so it is cheap."""
+    """The collections in a folder, or below the address of an object store. In a folder it reads only the names of files, so it is cheap."""
+    if is_address(str(place)):
+        lancedb = _lancedb()
+        with faults.told(str(place)):
+            return _collections(lancedb.connect(str(place)).list_tables().tables)
     folder = Path(place)
-    return sorted(path.name.removesuffix(_ENDING) for path in folder.glob(f"*{_ENDING}")) if folder.is_dir() else []
+    return _collections(path.name.removesuffix(".lance") for path in folder.glob(f"*{_ENDING}")) if folder.is_dir() else []
+
+
+def _collections(tables: Any) -> list[str]:
+    return sorted(name.removesuffix(PIECES) for name in tables if name.endswith(PIECES))
+
+
+def _lancedb() -> Any:
+    os.environ.setdefault("LANCE_LOG", "error")  # otherwise it writes warnings between the lines of a command
+    try:
+        import lancedb
+    except ImportError as fault:
+        raise faults.no_lancedb(fault) from fault
+    return lancedb
+
+
+def checked(name: str) -> str:
+    """The name of a collection. It is also a part of the names of files."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot be the name of a collection.",
+            next_step="Use at most 64 letters, digits, '_' and '-', and begin with a letter or a digit.",
+        )
+    return name
 
 
 class Store:
@@ -72,159 +104,212 @@ class Store:
 
     async def database(self) -> Any:
         if self._database is None:
-            import lancedb
-
-            self._database = await lancedb.connect_async(self.place)
+            lancedb = await on_thread(_lancedb)
+            with faults.told(self.place):
+                # With this interval, each search sees what other processes have written.
+                self._database = await lancedb.connect_async(self.place, read_consistency_interval=timedelta(0))
         return self._database
 
     async def names(self) -> list[str]:
+        if not is_address(self.place):
+            return names_in(self.place)
         database = await self.database()
-        found = await database.list_tables()
-        return sorted(name.removesuffix(PIECES) for name in found.tables if name.endswith(PIECES))
+        with faults.told(self.place):
+            return _collections((await database.list_tables()).tables)
 
     async def open(self, name: str) -> Shelf:
         """A collection that is there."""
         database = await self.database()
-        return Shelf(name, *[await database.open_table(f"{name}{part}") for part in (PIECES, SOURCES, ABOUT)])
+        with faults.told(self.place):
+            shelf = Shelf(name, self.place, *[await database.open_table(f"{name}{part}") for part in (PIECES, SOURCES, ABOUT)])
+        if int(await shelf.get("format") or FORMAT) > FORMAT:
+            raise faults.too_new(self.place, name)
+        return shelf
 
     async def make(self, name: str) -> Shelf:
-        """A collection, made when it is new."""
-        import pyarrow as pa
-        from lancedb.index import FTS
+        """A collection, made when it is new. Only who holds the lock may call this."""
+        if checked(name) in await self.names():
+            shelf = await self.open(name)
+        else:
+            await self.drop(name)  # what a process left that was killed
+            shelf = await self._new(name)
+        await shelf.index()
+        return shelf
 
-        database, text = await self.database(), pa.string()
-        key = pa.field("id", text, nullable=False)
-        columns = [pa.field(one, text) for one in ("source", "text", "indexed", "title", "path", "language", "content")]
-        spans = [pa.field("start", pa.int64()), pa.field("end", pa.int64()), pa.field("changed", pa.float64())]
-        pieces = await database.create_table(f"{name}{PIECES}", schema=pa.schema([key, *columns, *spans]), exist_ok=True)
-        fields = [*(pa.field(one, text) for one in ("title", "language", "root", "digest"))]
-        numbers = [
-            pa.field("changed", pa.float64()),
-            pa.field("size", pa.int64()),
-            pa.field("pieces", pa.int64()),
-            pa.field("added", pa.float64()),
-        ]
-        source = pa.field("source", text, nullable=False)
-        sources = await database.create_table(f"{name}{SOURCES}", schema=pa.schema([source, *fields, *numbers]), exist_ok=True)
-        about = await database.create_table(
-            f"{name}{ABOUT}", schema=pa.schema([pa.field("key", text, nullable=False), pa.field("value", pa.binary())]), exist_ok=True
-        )
-        if not await pieces.list_indices():
-            await pieces.create_index("indexed", config=FTS(stem=True, remove_stop_words=False, with_position=False))
-        return Shelf(name, pieces, sources, about)
+    async def _new(self, name: str) -> Shelf:
+        database = await self.database()
+        schemas = ((ABOUT, about_schema()), (SOURCES, sources_schema()), (PIECES, pieces_schema()))
+        with faults.told(self.place):
+            # The pieces come last: a collection is there when they are.
+            made = {part: await database.create_table(f"{name}{part}", schema=schema, exist_ok=True) for part, schema in schemas}
+        shelf = Shelf(name, self.place, made[PIECES], made[SOURCES], made[ABOUT])
+        await shelf.set("format", str(FORMAT).encode())
+        return shelf
 
     async def drop(self, name: str) -> None:
+        """Delete a collection with all of its files."""
+        if not is_address(self.place):
+            with faults.told(self.place):
+                await on_thread(drop_files, self.place, name)
+            return
         database = await self.database()
-        for part in (ABOUT, SOURCES, PIECES):
-            await database.drop_table(f"{name}{part}", ignore_missing=True)
+        with faults.told(self.place):
+            found = (await database.list_tables()).tables
+            for table in sorted(one for one in found if one.startswith(f"{name}.")):  # .about first would leave pieces without it
+                await database.drop_table(table, ignore_missing=True)
+
+
+def drop_files(place: str, name: str) -> None:
+    """Delete the files of a collection. It needs no LanceDB. The folder of the pieces goes away in one step, so there is never half a collection."""
+    folder = Path(place)
+    tables = [path for path in folder.glob(f"{checked(name)}.*.lance") if path.is_dir()]
+    for left in folder.glob(f".deleted-{name}-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    if not tables:
+        return
+    away = Path(tempfile.mkdtemp(prefix=f".deleted-{name}-", dir=folder))
+    for path in sorted(tables, key=lambda path: not path.name.endswith(_ENDING)):
+        path.rename(away / path.name)
+    shutil.rmtree(away)
 
 
 class Shelf:
     """One collection."""
 
-    def __init__(self, name: str, pieces: Any, sources: Any, about: Any) -> None:
+    def __init__(self, name: str, place: str, pieces: Any, sources: Any, about: Any) -> None:
         self.name = name
+        self.place = place
         self._pieces, self._sources, self._about = pieces, sources, about
 
-    async def put(self, documents: Sequence[Prepared], now: float) -> None:
-        """Keep documents, each in place of what was kept of its source."""
-        import pyarrow as pa
+    # ---------------------------------------------------------------- writing
 
-        rows = [row for one in documents for row in _rows(one)]
+    async def put(self, documents: Sequence[Prepared], now: float, *, known: Some[str] | None = None) -> None:
+        """Keep documents, each in place of what was kept of its source. `known`: the sources that may have pieces. None: all of them."""
         names = [one.document.source for one in documents]
-        merge = self._pieces.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
-        await merge.when_not_matched_by_source_delete(_among(names)).execute(pa.Table.from_pylist(rows, schema=await self._pieces.schema()))
-        kept = [asdict(_kept(one, now)) for one in documents]
-        await (
-            self._sources.merge_insert("source")
-            .when_matched_update_all()
-            .when_not_matched_insert_all()
-            .execute(pa.Table.from_pylist(kept, schema=await self._sources.schema()))
-        )
+        table = await on_thread(pieces_table, documents)
+        stale = [name for name in names if known is None or name in known]
+        with faults.told(self.place):
+            for start in range(0, max(1, table.num_rows), _MOST_ROWS):
+                merge = self._pieces.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
+                if stale and start == 0:  # Pieces that are no longer in their source go in the same step.
+                    merge = merge.when_not_matched_by_source_delete(among(stale))
+                await merge.execute(table.slice(start, _MOST_ROWS))
+        # A source is kept after its pieces: if the process is killed in between, the source is added again.
+        await self.note([kept_of(one, now) for one in documents])
+
+    async def note(self, kept: Sequence[Kept]) -> None:
+        """Keep what is known of sources."""
+        if kept:
+            await self._merge(self._sources, "source", await on_thread(sources_table, kept))
 
     async def remove(self, sources: Some[str]) -> None:
-        if sources:
-            await self._pieces.delete(_among(sources))
-            await self._sources.delete(_among(sources))
-
-    async def sources(self) -> dict[str, Kept]:
-        return {row["source"]: Kept(**row) for row in await self._sources.query().to_list()}
-
-    async def texts(self, sources: Some[str]) -> list[Row]:
-        """The pieces of these sources, in their order."""
-        found = await self._pieces.query().where(_among(sources)).to_list()
-        return sorted((_row(one) for one in found), key=lambda row: (row.source, row.start))
-
-    async def candidates(self, text: str, where: Filter = ANYWHERE, count: int = 50) -> list[Row]:
-        """The pieces that the full-text index finds for a text, the best first."""
-        columns = ["id", "source", "start", "end", "text", "title", "path", "language", "content", "_score"]
-        query = self._pieces.query().nearest_to_text(text).limit(count).select(columns)
-        if condition := _condition(where):
-            query = query.where(condition)
-        return [_row(one) for one in await query.to_list()]
-
-    async def count(self) -> int:
-        return int(await self._pieces.count_rows())
-
-    async def upkeep(self) -> None:
-        """Bring the index up to date."""
-        await self._pieces.optimize()
-
-    async def get(self, key: str) -> bytes | None:
-        """What is known of the collection under a key."""
-        found = await self._about.query().where(f"key = {_quoted(key)}").to_list()
-        return found[0]["value"] if found else None
+        for some in _in_parts(sources):
+            with faults.told(self.place):
+                await self._pieces.delete(among(some))
+                await self._sources.delete(among(some))
 
     async def set(self, key: str, value: bytes) -> None:
         import pyarrow as pa
 
-        table = pa.Table.from_pylist([{"key": key, "value": value}], schema=await self._about.schema())
-        await self._about.merge_insert("key").when_matched_update_all().when_not_matched_insert_all().execute(table)
+        await self._merge(self._about, "key", pa.Table.from_pylist([{"key": key, "value": value}], schema=about_schema()))
+
+    async def forget(self, key: str) -> None:
+        with faults.told(self.place):
+            await self._about.delete(f"key = {quoted(key)}")
+
+    async def _merge(self, table: Any, key: str, rows: Any) -> None:
+        with faults.told(self.place):
+            await table.merge_insert(key).when_matched_update_all().when_not_matched_insert_all().execute(rows)
+
+    # ---------------------------------------------------------------- reading
+
+    async def sources(self) -> dict[str, Kept]:
+        found = await self._read(lambda: self._sources.query().to_list())
+        return {row["source"]: kept_row(row) for row in found}
+
+    async def texts(self, sources: Some[str]) -> list[Row]:
+        """The pieces of these sources, in their order."""
+        rows: list[Row] = []
+        for some in _in_parts(sources):
+            query = self._pieces.query().where(among(some)).select([*COLUMNS, "gap"])
+            rows += map(row_of, await self._read(query.to_list))
+        return sorted(rows, key=lambda row: (row.source, row.start, row.end))
+
+    async def all(self) -> AsyncIterator[list[Row]]:
+        """All pieces, some at a time."""
+        with faults.told(self.place):
+            async for some in await self._pieces.query().select([*COLUMNS]).to_batches(max_batch_length=1_000):
+                yield [row_of(one) for one in some.to_pylist()]
+
+    async def candidates(self, text: str, where: Filter = ANYWHERE, count: int = 50) -> list[Row]:
+        """The pieces that the full-text index finds for a text, the best first."""
+        wanted = condition(where)
+
+        async def look() -> Any:
+            query = self._pieces.query().nearest_to_text(text[:_MOST_TEXT]).limit(count).select([*COLUMNS, "_score"])
+            return await (query.where(wanted) if wanted else query).to_list()
+
+        return [row_of(one) for one in await self._read(look)]
+
+    async def count(self) -> int:
+        return int(await self._read(self._pieces.count_rows))
+
+    async def get(self, key: str) -> bytes | None:
+        """What is known of the collection under a key."""
+        found = await self._read(lambda: self._about.query().where(f"key = {quoted(key)}").to_list())
+        return found[0]["value"] if found else None
+
+    async def version(self) -> tuple[int, int]:
+        """Another one after each change."""
+        return await self._read(self._pieces.version), await self._read(self._about.version)
+
+    async def _read(self, look: Callable[[], Awaitable[T]]) -> T:
+        """Read, and read again if upkeep in another process deleted an old file under the reader."""
+        with faults.told(self.place):
+            for _ in range(_TRIES - 1):
+                try:
+                    return await look()
+                except RuntimeError as fault:
+                    if not faults.is_gone(fault):
+                        raise
+                for table in (self._pieces, self._sources, self._about):
+                    await table.checkout_latest()
+            return await look()
+
+    # ---------------------------------------------------------------- upkeep
+
+    async def index(self) -> None:
+        """Make the indices that are missing."""
+        from lancedb.index import FTS, BTree
+
+        with faults.told(self.place):
+            there = {column for one in await self._pieces.list_indices() for column in one.columns}
+            if _INDEXED not in there:
+                await self._pieces.create_index(_INDEXED, config=FTS(stem=True, remove_stop_words=False, with_position=False))
+            for column in ("id", "source"):
+                if column not in there:
+                    await self._pieces.create_index(column, config=BTree())
+
+    async def unindexed(self) -> int:
+        """The pieces that the full-text index does not have yet."""
+        with faults.told(self.place):
+            name = next(one.name for one in await self._pieces.list_indices() if _INDEXED in one.columns)
+            found = await self._pieces.index_stats(name)
+        return int(found.num_unindexed_rows) if found is not None else 0
+
+    async def upkeep(self, *, always: bool = True) -> None:
+        """Bring the indices up to date, and delete old versions. `always=False`: only if it pays."""
+        if not always and await self.unindexed() <= UNINDEXED and await self._fragments() <= FRAGMENTS:
+            return
+        with faults.told(self.place):
+            for table in (self._pieces, self._sources, self._about):
+                await table.optimize(cleanup_older_than=_OLD)
+
+    async def _fragments(self) -> int:
+        with faults.told(self.place):
+            return int((await self._pieces.stats())["fragment_stats"]["num_fragments"])
 
 
-def _rows(prepared: Prepared) -> list[dict[str, Any]]:
-    from hashlib import sha256
-
-    one, rows = prepared.document, []
-    for piece in prepared.pieces:
-        text = one.text[piece.start : piece.end]
-        content = sha256(text.encode()).hexdigest()
-        place = sha256(json.dumps([one.source, piece.start, piece.end, content]).encode()).hexdigest()
-        rows.append(
-            {
-                "id": place, "source": one.source, "text": text, "indexed": f"{indexed(one.title, piece.path)}{text}", "title": one.title,
-                "path": piece.path, "language": one.language, "content": content, "start": piece.start, "end": piece.end, "changed": one.changed,
-            }
-        )  # fmt: skip
-    return rows
-
-
-def indexed(title: str, path: str) -> str:
-    """What is searched before the text of a piece: its title and its headings."""
-    head = " > ".join(filter(None, (title, path)))
-    return f"{head}\n" if head else ""
-
-
-def _kept(prepared: Prepared, now: float) -> Kept:
-    one = prepared.document
-    return Kept(one.source, one.title, one.language, one.root, one.changed, one.size, one.digest, len(prepared.pieces), now)
-
-
-def _row(found: Mapping[str, Any]) -> Row:
-    return Row(
-        found["id"], found["source"], found["start"], found["end"], found["text"], found["title"], found["path"], found["language"],
-        found["content"], found.get("_score") or 0.0,
-    )  # fmt: skip
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _among(sources: Some[str]) -> str:
-    return f"source IN ({', '.join(map(_quoted, sources))})"
-
-
-def _condition(where: Filter) -> str:
-    parts = [f"source = {_quoted(where.source)}" if where.source else "", f"language = {_quoted(where.language)}" if where.language else ""]
-    return " AND ".join(filter(None, parts))
+def _in_parts(names: Some[str]) -> list[list[str]]:
+    rest = iter(names)
+    return list(iter(lambda: list(islice(rest, _MOST_NAMES)), []))
