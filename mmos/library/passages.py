@@ -95,8 +95,15 @@ class Embedder(Protocol):
 
     @property
     def model(self) -> str: ...
+    @property
+    def seconds(self) -> float:
+        """How long a question waits for its vector. Then words alone must do."""
+        ...
+
     async def digest(self) -> str:
         """The digest of the model: other weights have another one."""
         ...
 
-    async def embed(self, texts: Sequence[str]) -> list[list[float]]: ...
+    async def embed(self, texts: Sequence[str], *, question: bool = False) -> list[list[float]]:
+        """The vectors of texts, in their order. Some models read questions in another way than texts."""
+        ...
