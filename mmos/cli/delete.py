@@ -113,6 +113,7 @@ class Deletion:
 
 async def _delete(options: Options, journal: Journal, kind: Kind, pieces: Sequence[Piece]) -> Deletion:
     """Delete the input history first: after an interruption, the runs are still there and can be deleted again."""
+    from mmos.app import archive
     from mmos.cache.shelf import forget_runs
     from mmos.cli.chat.desktop import FILE as COPIED
     from mmos.cli.history import FILE, HistoryEntry, forget, is_task_of
@@ -128,10 +129,12 @@ async def _delete(options: Options, journal: Journal, kind: Kind, pieces: Sequen
     with told(folder / FILE):
         forgotten = forget(folder, is_of_these)
         (folder / COPIED).unlink(missing_ok=True)  # replaces a clipboard, and may hold texts of any run
+    archive.forget(folder)
     names = [piece.id for piece in pieces]
     answers = forget_runs(folder, names if kind == "run" else await _runs_of(journal, names))
     bereft = await _remembering(journal, {*names}) if kind == "run" else 0
     entries = await (journal.delete_all(runs=names) if kind == "run" else journal.delete_all(threads=names))
+    archive.forget(folder)  # another process may have read them in between
     return Deletion(entries, max(0, before - journal.size), forgotten, bereft, answers)
 
 

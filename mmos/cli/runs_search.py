@@ -29,16 +29,25 @@ PATIENCE = 1.0
 @click.argument("text")
 @click.option("--thread", metavar="T", help="Search only this conversation.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Show only the newest N places.")
+@click.option("--ranked", is_flag=True, help="Find what fits TEXT, as a question, in other words too; the best first. Needs the extra rag.")
 @shared_options
-def search(options: Options, text: str, thread: str | None, limit: int) -> None:
+def search(options: Options, text: str, thread: str | None, limit: int, ranked: bool) -> None:
     """Find TEXT in the tasks, answers, tool calls and results of all runs, the newest last. Capitals do not matter.
 
     \b
     mmos runs search "time zone"
     mmos runs search mutex --thread notes --json
+    mmos runs search --ranked "Which time zone did we decide on?"
     """
     if not text.strip():
         raise click.UsageError("The text to find is empty.")
+    if ranked:
+        if thread is not None:
+            raise click.UsageError("--ranked searches all conversations. Leave out --thread.")
+        from mmos.cli.runs_ranked import search_ranked
+
+        search_ranked(options, text, limit)
+        return
     hits = run_to_end(lambda: _search(options, text, thread, limit))
     if options.json:
         print_json({"version": 1, "text": text, "hits": [_as_json(hit) for hit in hits]})

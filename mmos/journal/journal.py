@@ -272,6 +272,14 @@ class Journal:
         self._no_forks.add(key)
         return None
 
+    async def state(self) -> tuple[int, int]:
+        """The number of the newest entry, and a number that changes when somebody deletes entries or writes the file anew.
+
+        For whoever keeps what he has made of the journal: with both numbers as before, nothing has changed.
+        """
+        self._check_open()
+        return await self._writer.do(self._store.state)
+
     def now(self) -> float:
         """The time that an entry would get now."""
         return self._clock()

@@ -308,6 +308,12 @@ class Store:
                 found.add(row[1])
         return found
 
+    def state(self) -> tuple[int, int]:
+        """The number of the newest entry, and how often entries were deleted or the file was written anew."""
+        query = "SELECT (SELECT max(seq) FROM entries), (SELECT max(count) FROM deletions)"
+        newest, deletions = self._patiently(lambda: self._database.execute(query).fetchone())
+        return newest or 0, deletions or 0
+
     def changed(self) -> bool:
         """Whether another process has written since the last call."""
         (seen,) = self._patiently(lambda: self._database.execute("PRAGMA data_version").fetchone())
