@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -30,7 +31,7 @@ def test_every_character_that_is_not_white_space_lies_in_a_piece(text: str, lang
 def test_pieces_are_ordered_and_no_larger_than_allowed(text: str, language: str, size: int, overlap: int) -> None:
     pieces = cut(text, language, size=size, overlap=overlap)
     assert all(0 <= one.start < one.end <= len(text) and one.end - one.start <= size for one in pieces)
-    assert all(one.start < other.start and one.end < other.end for one, other in zip(pieces, pieces[1:], strict=False))
+    assert all(one.start < other.start and one.end < other.end for one, other in pairwise(pieces))
     assert all(text[one.start : one.end].strip() for one in pieces)
 
 
@@ -63,7 +64,7 @@ def test_pieces_end_and_begin_between_sentences() -> None:
 
 def test_neighbours_share_about_as_much_as_they_are_asked_to() -> None:
     pieces = cut(WORDS * 300)
-    shared = [one.end - other.start for one, other in zip(pieces[:-2], pieces[1:-1], strict=True)]
+    shared = [one.end - other.start for one, other in pairwise(pieces[:-1])]
     assert all(abs(one - OVERLAP) <= SIZE / 10 for one in shared)
 
 

@@ -34,13 +34,13 @@ def cut(text: str, language: str = "text", *, size: int = SIZE, overlap: int = O
             print(piece.path, text[piece.start : piece.end])
     """
     spans = list(_spans(text, size, min(overlap, size // 2)))
-    paths = _paths(spans, outline(text, language), len(text)) if spans else []
+    paths = _paths(spans, outline(text, language)) if spans else []
     return [Piece(start, end, path) for (start, end), path in zip(spans, paths, strict=True)]
 
 
 def _spans(text: str, size: int, overlap: int) -> Iterator[tuple[int, int]]:
     length = len(text.rstrip())
-    ink, before = _INK.search(text), -1
+    ink, before, done = _INK.search(text), -1, 0
     while ink:
         start = ink.start()
         if length - start <= size:
@@ -49,7 +49,10 @@ def _spans(text: str, size: int, overlap: int) -> Iterator[tuple[int, int]]:
             yield start, length
             return
         end = _end(text, start, start + size)
-        yield start, len(text[start:end].rstrip()) + start
+        filled = len(text[start:end].rstrip()) + start
+        if filled > done:  # it has words that the one before does not have
+            yield start, filled
+            done = filled
         before, ink = start, _INK.search(text, _next(text, start, end, size, overlap))
 
 
@@ -101,7 +104,7 @@ def _first(text: str, low: int, high: int, size: int) -> int:
     return next((place for place in range(low, min(high, low + _WORD)) if not _belongs(text, place)), low)
 
 
-def _paths(spans: Sequence[tuple[int, int]], sections: Sequence[Section], length: int) -> Iterator[str]:
+def _paths(spans: Sequence[tuple[int, int]], sections: Sequence[Section]) -> Iterator[str]:
     """The path of the section that has most of each piece."""
     starts = [one.start for one in sections]
     for start, end in spans:

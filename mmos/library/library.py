@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mmos.errors import NotFound, StateDamaged
+from mmos.library.centring import FARTHEST, around_of, span
 from mmos.library.counting import Counting, frequencies_of
 from mmos.library.frequencies import Frequencies
 from mmos.library.ingest import Added, Ingest, Source, Step, absolute, remove, to_end
@@ -26,6 +27,8 @@ CANDIDATES = 50
 """Pieces that are ranked."""
 EMBEDDING = "embedding"
 """The key under which a collection keeps what is known of its vectors."""
+SPARE = 2
+"""So many times as many pieces as are wanted are looked at, because some of their passages may be the same."""
 _SAME = 0.5
 """Two passages of a source that share more than this part are one."""
 
@@ -144,8 +147,13 @@ class Library:
         scores: Sequence[float] = await on_thread(rank, query.text, texts, frequencies)
         if self._vectors is not None:
             scores = await self._vectors.add_to(opened.shelf, query, rows, scores)
-        ranked = _distinct(sorted(zip(scores, rows, strict=True), key=lambda pair: -pair[0]))[: query.top_k]
-        return [_passage(opened.shelf.name, row, score) for score, row in ranked] if ranked[0][0] >= query.threshold else []
+        ranked = sorted(zip(scores, rows, strict=True), key=lambda pair: -pair[0])
+        if ranked[0][0] < query.threshold:
+            return []
+        some = ranked[: SPARE * query.top_k]
+        near = await opened.shelf.near([row for _, row in some], FARTHEST)
+        passages: list[Passage] = await on_thread(_passages, opened.shelf.name, query, some, near, frequencies)
+        return passages
 
     async def _frequencies(self, opened: _Open) -> Frequencies:
         version = await opened.shelf.version()
@@ -212,21 +220,24 @@ def _no_collection(collection: str) -> NotFound:
     return NotFound(f"There is no collection {collection!r}.", next_step=f"Add documents: mmos rag add PATH -C {collection}")
 
 
-def _distinct(ranked: Iterable[tuple[float, Row]]) -> list[tuple[float, Row]]:
-    """Without the rows that share more than a part with a better one."""
-    best: list[tuple[float, Row]] = []
+def _passages(
+    collection: str, query: Query, ranked: Iterable[tuple[float, Row]], near: Mapping[str, Sequence[Row]], frequencies: Frequencies
+) -> list[Passage]:
+    """The best passages. One that shares more than a part with a better one is left out."""
+    best: list[Passage] = []
     for score, row in ranked:
-        if not any(_shared(row, other) > _SAME for _, other in best):
-            best.append((score, row))
+        around = around_of(row, near)
+        start, end = span(query.text, row, around, frequencies)
+        passage = Passage(collection, row.source, start, end, around.part(start, end), score, row.title, row.path, row.language)
+        if not any(_shared(passage, other) > _SAME for other in best):
+            best.append(passage)
+        if len(best) == query.top_k:
+            break
     return best
 
 
-def _shared(row: Row, other: Row) -> float:
+def _shared(one: Passage, other: Passage) -> float:
     """The part of the shorter one that both have."""
-    if row.source != other.source:
+    if one.source != other.source:
         return 0.0
-    return (min(row.end, other.end) - max(row.start, other.start)) / max(1, min(row.end - row.start, other.end - other.start))
-
-
-def _passage(collection: str, row: Row, score: float) -> Passage:
-    return Passage(collection, row.source, row.start, row.end, row.text, score, row.title, row.path, row.language)
+    return (min(one.end, other.end) - max(one.start, other.start)) / max(1, min(one.end - one.start, other.end - other.start))

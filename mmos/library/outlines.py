@@ -40,7 +40,29 @@ _SIGNED = re.compile(
 """A function or method of C, C++, Java or C#: a type, a name and parentheses, without an end of statement."""
 _SIGNING = frozenset({"c", "cpp", "csharp", "java", "kotlin", "dart", "php", "scala", "javascript", "typescript"})
 _STATEMENTS = frozenset(
-    ["if", "for", "while", "switch", "return", "else", "catch", "do", "new", "throw", "delete", "await", "yield", "case", "goto", "using", "sizeof", "assert", "elif", "except", "with"]
+    [
+        "if",
+        "for",
+        "while",
+        "switch",
+        "return",
+        "else",
+        "catch",
+        "do",
+        "new",
+        "throw",
+        "delete",
+        "await",
+        "yield",
+        "case",
+        "goto",
+        "using",
+        "sizeof",
+        "assert",
+        "elif",
+        "except",
+        "with",
+    ]
 )
 _CLOSES = (")", "}", "]", "end", "{", "else", "#", "//", "/*", "*", "@")
 

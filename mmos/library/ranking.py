@@ -44,6 +44,12 @@ def rank(question: str, texts: Sequence[str], frequencies: Frequencies) -> list[
     return [asked.share(score) for score in asked.scores()]
 
 
+def weight_of(count: int, pieces: int) -> float:
+    """What a word says that stands in `count` of all pieces: rare words say more (the idf of BM25)."""
+    count = min(count, pieces)
+    return log(1 + (pieces - count + 0.5) / (count + 0.5))
+
+
 class _Question:
     """A question, and the texts that may have its answer."""
 
@@ -61,9 +67,7 @@ class _Question:
         self._texts = self._read(texts)
 
     def _weight(self, count: int) -> float:
-        """Rare words say more (the idf of BM25)."""
-        count = min(count, self._pieces)
-        return log(1 + (self._pieces - count + 0.5) / (count + 0.5))
+        return weight_of(count, self._pieces)
 
     def _read(self, texts: Sequence[str]) -> list[_Text]:
         split = [[words(sentence) for sentence in sentences(text)] for text in texts]

@@ -235,6 +235,18 @@ class Shelf:
             rows += map(row_of, await self._read(query.to_list))
         return sorted(rows, key=lambda row: (row.source, row.start, row.end))
 
+    async def near(self, rows: Sequence[Row], reach: int) -> dict[str, list[Row]]:
+        """By source, the pieces that are no more than `reach` characters away from one of these, in their order."""
+        wanted = " OR ".join(
+            f'(source = {quoted(row.source)} AND start <= {row.end + reach} AND "end" >= {row.start - reach})' for row in rows
+        )
+        found: dict[str, list[Row]] = {}
+        if wanted:
+            query = self._pieces.query().where(wanted).select([*COLUMNS, "gap"])
+            for row in map(row_of, await self._read(query.to_list)):
+                found.setdefault(row.source, []).append(row)
+        return {source: sorted(some, key=lambda row: (row.start, row.end)) for source, some in found.items()}
+
     async def all(self) -> AsyncIterator[list[Row]]:
         """All pieces, some at a time."""
         with faults.told(self.place):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from unicodedata import normalize
 
 from mmos.library.stemming import porter
@@ -64,6 +64,17 @@ def words(text: str) -> list[str]:
 def sentences(text: str) -> list[str]:
     """The sentences and the lines of a text."""
     return [part for part in _SENTENCE.split(text) if part]
+
+
+def places_of_sentences(text: str) -> Iterator[tuple[int, int]]:
+    """Where the sentences and the lines of a text begin and end."""
+    start = 0
+    for found in _SENTENCE.finditer(text):
+        if found.start() > start:
+            yield start, found.start()
+        start = found.end()
+    if start < len(text):
+        yield start, len(text)
 
 
 class Stems(dict[str, str]):
