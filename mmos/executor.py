@@ -306,7 +306,7 @@ class Execution:
     def _is_copied(self) -> bool:
         """Whether the call, as it is or as it was written, is in a text that the caller read, or that was read for it after a failure."""
         call, parameters = self.call, self.chosen.spec.parameters.get("properties", ())
-        texts = Seen([*self.scope.exchange.all_messages(), *self.scope.view.recoveries.faults()], own=call)
+        texts = Seen([*self.scope.read(), *self.scope.view.recoveries.faults()], own=call)
         return any(
             texts.quotes(call.name, form.arguments, spelling=form.name, parameters=parameters) for form in (call, self.original or call)
         )

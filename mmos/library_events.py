@@ -30,3 +30,15 @@ class PassagesFound(Event):
     why: str = ""
     """Why there are none."""
     seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class PassagesLeftOut(Event):
+    """A window had no room for all passages that were found, so the prompts of a lane have only the best of them."""
+
+    kind = "passages_left_out"
+    lane: str
+    role: str = ""
+    given: int = 0
+    """How many passages its prompts have from now on."""
+    found: int = 0

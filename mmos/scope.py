@@ -23,6 +23,7 @@ from mmos.events import (
 )
 from mmos.journal import Journal
 from mmos.logs import log_event
+from mmos.messages import Message
 from mmos.placement.facts import Outlook
 from mmos.plurals import counted
 from mmos.views.conversation import Conversation, Lane
@@ -199,6 +200,11 @@ class Scope:
                 f"The journal has no start of run {self.run}, so it cannot be resumed.", next_step="Give the task again: mmos run"
             )
         return lane
+
+    def read(self) -> list[Message]:
+        """All that the participant of this lane may have read: its messages, and the passages that the thread was given in tails of prompts."""
+        messages, passages = self.exchange.all_messages(), self.conversation.given
+        return [*messages, *passages] if passages else messages
 
     @property
     def turns_left(self) -> int | None:

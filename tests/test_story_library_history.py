@@ -53,7 +53,7 @@ async def test_the_task_the_answer_and_what_specialists_answered_are_found_with_
         text = await archive.library.text(RUNS, passage.source)
         assert (
             text
-            == "# task\n\nWhere do herons nest?\n\n# consult_analysis_specialist\n\nIn reeds, says the atlas.\n\n# answer\n\nIn tall trees.\n"
+            == "# task\n\nWhere do herons nest?\n\n# consult_analysis_specialist\n\nIn reeds, says the atlas.\n\n# answer\n\nIn tall trees."
         )
         assert text[passage.start : passage.end] == passage.text
         assert (await sources(archive, "atlas reeds"))[0] == f"run:{run}"
@@ -99,7 +99,7 @@ async def test_a_fork_has_only_what_is_its_own(tmp_path: Path) -> None:
             journal, Forked(f"thread of {origin}", until, origin, 1, "Herons?"), RunResumed(""), RunFinished("answered", "Otherwise.")
         )
         assert await sources(archive, "atlas") == [f"run:{origin}"]
-        assert await archive.library.text(RUNS, f"run:{fork}") == "# task\n\nHerons?\n\n# answer\n\nOtherwise.\n"
+        assert await archive.library.text(RUNS, f"run:{fork}") == "# task\n\nHerons?\n\n# answer\n\nOtherwise."
 
 
 async def test_rehearsed_runs_are_kept_apart(tmp_path: Path) -> None:

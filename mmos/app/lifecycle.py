@@ -270,7 +270,12 @@ async def _outcome(participants: Participants, scope: Scope) -> RunFinished:
         raise
     except MmosError as error:
         return RunFinished("failed", None, _reason(error))
-    return RunFinished("answered", await whole_answer(participants.shape, scope, answer))
+    text = await whole_answer(participants.shape, scope, answer)
+    if scope.view.passages.found:
+        from mmos.citing import check  # few runs have passages
+
+        check(scope, text)
+    return RunFinished("answered", text)
 
 
 async def _in_time(participants: Participants, scope: Scope) -> str:

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from mmos import events, window_events
-from mmos.cli import parts
+from mmos import events
+from mmos.cli import parts, sources
 from mmos.cli.pattern_words import begins, seen
 from mmos.cli.talks import SAYING, watched
 from mmos.cli.text import flat
 from mmos.cli.trace import note, what_came, what_of
 from mmos.cli.verdicts import working
 from mmos.cli.work import Work, line
+from mmos.library_events import PassagesFound
 from mmos.pattern_events import MemberEnded, MemberVoted, PatternBegun, PatternEnded
 from mmos.quality_events import AnswerJudged
 from mmos.scope import Hint
 from mmos.views.patterns import PATTERN
 from mmos.views.quality import is_judgement
 from mmos.views.talks import TOOL
+from mmos.views.window import OF_WINDOWS
 
 OWN_LINE = frozenset({"escalate_to_user"})
 """Calls without a live line: the question itself is on the screen."""
@@ -144,6 +146,8 @@ class Activity:
                 work.ended, work.ok, work.report = now, status != "failed", event.why
             case events.PhaseChanged(phase=phase):
                 self.arbiter.what = f"phase: {phase}"
+            case PassagesFound() if told := sources.seen(event):
+                self.notes.append(told)
             case events.RunResumed():
                 for work in (self.arbiter, *self._lanes.values()):
                     work.requests = work.replied = 0  # earlier turns had no hints in this process
@@ -256,7 +260,7 @@ class Activity:
                 known = bool(roles) and self._unserved.issuperset(roles)
                 self._unserved.update(roles)
                 self._warnings.add(text)
-            case events.HistoryShortened() | window_events.MessagesShortened() | window_events.HistorySummarised():
+            case _ if isinstance(event, OF_WINDOWS):
                 self._warnings.add(text)
         if text and not known:
             self.notes.append(f"! {flat(text)}")

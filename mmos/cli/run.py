@@ -263,6 +263,8 @@ def _print(options: Options, display: RunDisplay, answer: Answer, *, extract: bo
         display.finish(answer.text if code is None else code)
         if extract and code is None:
             click.echo("mmos: the answer has no code block, so all of it is printed.", err=True)
+    if answer.view.passages.found:
+        tell_sources(answer)
     for warning in answer.view.warnings:
         click.echo(f"mmos: warning: {at_home(options, warning)}", err=True)
     if answer.reason is not None:
@@ -272,6 +274,14 @@ def _print(options: Options, display: RunDisplay, answer: Answer, *, extract: bo
     if answer.status == "waiting":
         click.echo(answer.run)
     return answer.exit_code
+
+
+def tell_sources(answer: Answer) -> None:
+    """Say on stderr which sources the answer cites."""
+    from mmos.cli.sources import cited
+
+    if told := cited(answer.view):
+        click.echo(f"mmos: sources: {told}", err=True)
 
 
 def _further(options: Options, answer: Answer) -> str:

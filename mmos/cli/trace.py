@@ -10,13 +10,14 @@ import orjson
 from mmos import events
 from mmos.answers import at_time
 from mmos.choice_events import RuleMet, TaskRouted
-from mmos.cli import parts, pattern_words
+from mmos.cli import parts, pattern_words, sources
 from mmos.cli.output import how_long, one_line
 from mmos.cli.placement import reason
 from mmos.cli.talks import SAYING, recorded, watched
 from mmos.cli.text import flat
 from mmos.cli.verdicts import record, seen
 from mmos.events import Entry
+from mmos.library_events import PassagesFound, PassagesLeftOut
 from mmos.pattern_events import PatternAdvised, PatternAnswered, PatternBegun
 from mmos.plurals import counted
 from mmos.quality_events import AnswerRevised
@@ -63,7 +64,7 @@ def progress(event: events.Event) -> str:
             return ""  # a hint has said it
     if isinstance(event, OF_WINDOWS):
         return ""  # the run says it at its end
-    if told := seen(event) or parts.seen(event) or pattern_words.seen(event) or watched(event):
+    if told := seen(event) or parts.seen(event) or pattern_words.seen(event) or watched(event) or sources.seen(event):
         return told
     noted = note(event)
     return f"  ! {one_line(noted, 160)}" if noted else ""
@@ -136,7 +137,7 @@ def each_told(entries: Iterable[Entry]) -> Iterator[tuple[Entry, list[str]]]:
             told.append(f"{entry.time - start:8.3f}  {indent}{flat(text)}")
         if isinstance(event, events.ModelReplied) and (why := reason(event)):
             told.append(f"{'':8}  {indent}  {'kept' if event.cached else f'ran on {flat(event.host)}'}: {why}")
-        for line in (*recorded(event), *pattern_words.details(event)):
+        for line in (*recorded(event), *pattern_words.details(event), *sources.details(event)):
             told.append(f"{'':8}  {indent}  {line}" if told else f"{entry.time - start:8.3f}  {indent}{line}")
         if isinstance(event, TaskRouted):
             told += [f"{'':8}  {one_line(line, WHY)}" for line in candidates(event)]
@@ -147,6 +148,8 @@ def _place(event: events.Event) -> str:
     """The talk, the pattern or the lane that an event is of."""
     if isinstance(event, PatternBegun | PatternAnswered | PatternAdvised):
         return event.lane
+    if isinstance(event, PassagesFound):
+        return event.place
     return next(filter(None, (getattr(event, name, "") for name in ("talk", "pattern", "lane"))), "")
 
 
@@ -231,13 +234,13 @@ def _of_recovery(event: events.Event) -> str:
                 if undone
                 else f"{role} takes turn {turn}{f': {one_line(event.advice, WIDTH)}' if event.advice else ''}"
             )
-        case MessagesShortened() | HistorySummarised():
+        case MessagesShortened() | HistorySummarised() | PassagesLeftOut():
             return one_line(note(event), WHY)
         case ResultsShortened(role=role, results=results):
             return f"{role} gets {counted(len(results), 'long result')} as a digest"
         case AnswerRestated(message=message):
             return f"the answer in another form: {one_line(message.content, WIDTH)}"
-    return record(event) or parts.record(event) or pattern_words.record(event)
+    return record(event) or parts.record(event) or pattern_words.record(event) or sources.record(event)
 
 
 def _reply(event: events.ModelReplied) -> str:

@@ -276,7 +276,7 @@ def is_answer(ask: RunAsk, reply: Reply) -> bool:
     observer = ask.observer
     if reply.done_reason != "stop" or not isinstance(observer, LiveRecorder):
         return False
-    reading = observer.channel.read(reply, Seen(observer.scope.exchange.all_messages()))
+    reading = observer.channel.read(reply, Seen(observer.scope.read()))
     if reading.message.calls or reading.repairs or reading.quoted or reading.unclear != CLEAR or not reading.message.content.strip():
         return False
     return ask.shape is None or not ask.shape.problems(reading.message.content)

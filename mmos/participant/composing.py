@@ -165,12 +165,12 @@ class Composer:
 
     # ---------------------------------------------------------------- what fits, and what the model should know now
 
-    def _tail(self) -> str:
-        """What the model should know about this turn only."""
+    def _tail(self, most: int | None = None) -> str:
+        """What the model should know about this turn only. `most`: the most passages of the library."""
         others = self.scope.view.patterns.advice.get(self.scope.lane)
         told = others.text if others is not None else ""
         if self.scope.view.passages.by_place:
-            told = "\n\n".join(filter(None, (self._passages(), told)))
+            told = "\n\n".join(filter(None, (self._passages(most), told)))
         last = self.member.box and (self.scope.turns_left == 1 or self.scope.calls_left == 0)
         if last:
             return "\n\n".join(filter(None, (told, self._templates.fill("last_turn"))))
@@ -180,10 +180,29 @@ class Composer:
         lines = "\n".join(filter(None, (advice, phase)))
         return "\n\n".join(filter(None, (told, lines))) if told else lines
 
-    def _passages(self) -> str:
+    def _passages(self, most: int | None) -> str:
         from mmos.citing import line  # few runs have passages
 
-        return line(self.scope, self._window, self._templates)
+        return line(self.scope, self._window, self._templates, most)
+
+    @property
+    def passages(self) -> int:
+        """How many passages of the library the prompt has."""
+        if not self.scope.view.passages.by_place:
+            return 0
+        from mmos.citing import given
+
+        return len(given(self.scope, self._window))
+
+    def give_passages(self, count: int) -> None:
+        """Record that the prompts of this lane have no more passages, if there are more."""
+        from mmos.citing import give
+
+        give(self.scope, count)
+
+    def with_passages(self, space: Space, count: int) -> Space:
+        """The space of a prompt that has only the best passages."""
+        return space._replace(tail=self._tail(count))
 
     @property
     def _window(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mmos.errors import WindowExceeded
 from mmos.participant.cast import Asking
 from mmos.participant.composing import Composer
 from mmos.prompting.budget import Counts, tokens_of
@@ -34,6 +35,14 @@ class Excess:
 
     def tokens(self, counts: Counts) -> float:
         return tokens_of(self.space.rates, counts)
+
+    def fits(self) -> bool:
+        """Whether the prompt has room now, with all exchanges that it had before."""
+        try:
+            plan = compose(self.frame, self.lane, self.composer.experience.scale, self.space, skip=self.lane.history.skipped)
+        except WindowExceeded:
+            return False
+        return self.composer.fits(plan)
 
     def length(self) -> int:
         """The tokens of the whole prompt."""

@@ -68,7 +68,7 @@ class Ladder:
         with self._inquiry(scope, text or self.templates.explain(reading.unclear)) as inquiry:
             if asks_interpreter:
                 calls = await self._interpret(inquiry, text, box, text)
-                calls = _without_quotations(calls, text, Seen(scope.exchange.all_messages()))
+                calls = _without_quotations(calls, text, Seen(scope.read()))
                 if not isinstance(calls, str):
                     repair = Repair("interpreter", f"{self._name} read it as {_list(calls)}")
                     return Reading(replace(reading.message, content="", calls=calls), repairs=(*reading.repairs, repair))

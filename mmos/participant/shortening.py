@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 
@@ -32,6 +32,15 @@ class Shortening(Excess):
     """The steps that make a prompt shorter."""
 
     # ---------------------------------------------------------------- the steps
+
+    async def give_fewer_passages(self) -> bool:
+        """Give only the best passages of the library, if the rest fits then. The beginning of the prompt stays as it is."""
+        for number in range(self.composer.passages - 1, 0, -1):
+            shorter = replace(self, space=self.composer.with_passages(self.space, number))
+            if shorter.fits():
+                self.composer.give_passages(number)
+                return True
+        return False
 
     async def drop_reasoning(self) -> bool:
         """Leave out what specialists thought on the way to their answers."""
@@ -86,6 +95,7 @@ class Shortening(Excess):
 
 
 STEPS: tuple[Callable[[Shortening], Awaitable[bool]], ...] = (
+    Shortening.give_fewer_passages,
     Shortening.drop_reasoning,
     Shortening.refer_to_past_results,
     Shortening.refer_to_own_results,
@@ -100,9 +110,22 @@ async def shorten(composer: Composer, room: Asking, channel: str, sight: Sight) 
         shortening = Shortening(composer, room, composer.offer(channel, sight).frame, composer.space(sight))
         if await step(shortening) and (composed := _fitting(composer, channel, sight)) is not None:
             return composed
-    composed = composer.compose(channel, sight)
+    composed = _without_passages(composer, channel, sight)
     composer.leave_out(composed.plan)
     return composed
+
+
+def _without_passages(composer: Composer, channel: str, sight: Sight) -> Composed:
+    """The request without the oldest exchanges. What the conversation has too much then, passages of the library make room for."""
+    while composer.passages:
+        try:
+            composed = composer.compose(channel, sight)
+        except WindowExceeded:
+            composed = None
+        if composed is not None and not composed.plan.tight:
+            return composed
+        composer.give_passages(composer.passages - 1)
+    return composer.compose(channel, sight)
 
 
 def _fitting(composer: Composer, channel: str, sight: Sight) -> Composed | None:

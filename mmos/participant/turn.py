@@ -184,6 +184,8 @@ class Turn:
 
     async def _recorder(self, composer: Composer, channel: str, sight: Sight) -> LiveRecorder:
         """The request of this turn, and who records it."""
+        if self.scope.view.passages.by_place:
+            composer.give_passages(composer.passages)
         try:
             composed = composer.compose(channel, sight)
             fits = composer.fits(composed.plan)
@@ -209,7 +211,7 @@ class Turn:
 
     def _read(self, recorder: LiveRecorder, reply: Reply) -> Reading:
         if reply.done_reason != REPETITION:
-            return recorder.channel.read(reply, Seen(self.composer.lane.all_messages()))
+            return recorder.channel.read(reply, Seen(self.scope.read()))
         return Reading(reply.message, Unclear("repeated_text"))
 
     def _repeating(self) -> LimitReached:

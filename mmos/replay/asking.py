@@ -223,7 +223,7 @@ class Asking:
         if event.done_reason == REPETITION:
             return Reading(message, Unclear("repeated_text"))
         reply = Reply(message, event.model, event.host, event.usage, event.done_reason)
-        return writable(channel.read(reply, Seen(self.state.lane(event.lane).all_messages())))
+        return writable(channel.read(reply, Seen([*self.state.lane(event.lane).all_messages(), *self.state.conversation.given])))
 
 
 def channel_of(frame: Frame, shape: bytes = b"") -> Channel:

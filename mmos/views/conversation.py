@@ -31,6 +31,7 @@ from mmos.quality_events import AnswerRevised
 from mmos.recovery_events import AnswerRestated, ResultsShortened, RolledBack
 from mmos.views.forking import retold, turns
 from mmos.views.history import Counted, History, with_texts
+from mmos.views.passages import rows_of
 from mmos.window_events import HistorySummarised, MessagesShortened
 
 
@@ -152,7 +153,9 @@ class Conversation:
         self.approvals: dict[tuple[str, str], QuestionAsked] = {}
         """By role and tool: the question to which the user answered that the role may always call the tool."""
         self.passages = 0
-        """How many passages of the library the thread was given. They are numbered."""
+        """The highest number of a passage of the library that the thread was given."""
+        self.given: list[Message] = []
+        """The passages that stood in tails of prompts. No message has them, but models have read them."""
         self._requests: dict[tuple[str, str], QuestionAsked] = {}
         """By run and question: the requests for approval."""
         self.newest = 0
@@ -243,7 +246,10 @@ class Conversation:
             lane.history.take_back()
 
     def _give(self, _run: str, event: PassagesFound) -> None:
-        self.passages = max([self.passages, *(int(one["number"]) for one in event.passages)])
+        rows = [*rows_of(event)]
+        self.passages = max([self.passages, *(row["number"] for row in rows)])
+        if rows and event.by != "call":
+            self.given.append(Message("tool", "\n".join(f"{row['source']} {row['path']}\n{row['text']}" for row in rows)))
 
     def _withdraw(self, run: str, _: RunWithdrawn) -> None:
         """Remove a run's exchanges from the histories, as far as they are the newest and no other run that still counts has used them."""

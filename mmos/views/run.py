@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from mmos import events
+from mmos import events, library_events
 from mmos.answers import NO, verdict
 from mmos.choice_events import RuleMet, RulesChanged, TaskRouted
 from mmos.events import Entry, Event, Reason
@@ -18,7 +18,6 @@ from mmos.messages import REPETITION, File
 from mmos.recovery_events import RecoveryBegun, RecoveryJudged, RecoverySuggested
 from mmos.views import chunks
 from mmos.views.open_questions import newest_approvals, open_ones
-from mmos.views.passages import KINDS as OF_PASSAGES
 from mmos.views.passages import GivenPassages
 from mmos.views.patterns import KINDS as OF_PATTERNS
 from mmos.views.patterns import PatternRuns
@@ -355,6 +354,11 @@ def _loop_noticed(view: RunView, event: events.LoopNoticed) -> None:
         view.withheld_tools.setdefault(event.lane, set()).add(event.tool)
 
 
+def _passages_left_out(view: RunView, event: library_events.PassagesLeftOut) -> None:
+    view.passages.apply(event)
+    view.warnings.append(window_note(event))
+
+
 def _warned(view: RunView, event: events.Warned) -> None:
     view.warnings.append(event.text)
     view.unserved_roles.update(event.unserved)
@@ -389,7 +393,8 @@ _FOLDS: dict[type[Event], Callable[[RunView, Any], None]] = {
     **dict.fromkeys(TALKING, lambda view, event: view.talks.apply(event)),
     **dict.fromkeys(chunks.KINDS, lambda view, event: view.divisions.apply(event)),
     **dict.fromkeys(OF_PATTERNS, lambda view, event: view.patterns.apply(event)),
-    **dict.fromkeys(OF_PASSAGES, lambda view, event: view.passages.apply(event)),
+    library_events.PassagesFound: lambda view, event: view.passages.apply(event),
     **dict.fromkeys(JUDGING, lambda view, event: view.validation.apply(event)),
     **dict.fromkeys(OF_WINDOWS, lambda view, event: view.warnings.append(window_note(event))),
+    library_events.PassagesLeftOut: _passages_left_out,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mmos.events import HistoryShortened
+from mmos.library_events import PassagesLeftOut
 from mmos.plurals import counted
 from mmos.window_events import HistorySummarised, MessagesShortened
 
@@ -26,11 +27,16 @@ def summary_warning(event: HistorySummarised) -> str:
     return f"{event.role}: {oldest} became a summary by {event.by} in the prompt: {_tokens(event)}{cut}"
 
 
+def passages_warning(event: PassagesLeftOut) -> str:
+    fit = "fits" if event.given == 1 else "fit"
+    return f"{event.role}: {event.given or 'none'} of {counted(event.found, 'passage')} of the library {fit} its window"
+
+
 def _tokens(event: MessagesShortened | HistorySummarised) -> str:
     return f"{event.before:,} to {event.after:,} tokens"
 
 
-OF_WINDOWS = (HistoryShortened, MessagesShortened, HistorySummarised)
+OF_WINDOWS = (HistoryShortened, MessagesShortened, HistorySummarised, PassagesLeftOut)
 
 
 def window_note(event: object) -> str:
@@ -42,4 +48,6 @@ def window_note(event: object) -> str:
             return messages_warning(event)
         case HistorySummarised():
             return summary_warning(event)
+        case PassagesLeftOut():
+            return passages_warning(event)
     return ""
