@@ -140,3 +140,20 @@ def test_a_wrong_name_gets_the_nearest_one(config: Config) -> None:
     shown = typed("show", "code_reviews", "--offline")
     assert shown.exit_code != 0
     assert "code_review" in str(shown.exception)
+
+
+def test_the_library_is_drawn_where_members_read_it(config: Config, tmp_path: Path) -> None:
+    text = FILE.replace("poll: {pattern: voting,", "poll: {pattern: voting, rag: {collection: docs},").replace(
+        "round: {pattern: ensemble,", "round: {pattern: ensemble, rag: true,"
+    )
+    (tmp_path / "orchestration.yaml").write_text(text)
+    found = json.loads(typed("show", "poll", "--offline", "--json").stdout)
+    assert found["rag"] == {"collection": "docs"}
+    assert found["flow"] == [
+        "                        ┌→ a ─┐",
+        "input → library (docs) ─┼→ b ─┼→ vote (auto) → answer",
+        "                        └→ c ─┘",
+    ]
+    found = json.loads(typed("show", "round", "--offline", "--json").stdout)
+    assert (found["rag"], found["flow"]) == ({"collection": None}, ["input → library → a → synthesize (a) → answer"])
+    assert json.loads(typed("show", "best", "--offline", "--json").stdout)["rag"] is None

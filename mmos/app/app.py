@@ -97,7 +97,7 @@ class App(Records, Explaining, Knowing, Comparing, Classifying, Shelving, Shorte
         """The logs of the runs at work that explain a failure."""
         self._limits = wiring.limits_of(config)
         self.tools: Toolbox = checks.tools_of(
-            config, [*(tool if isinstance(tool, Tool) else from_function(tool) for tool in tools), *self._library_tools()], Larger(self)
+            config, [*(tool if isinstance(tool, Tool) else from_function(tool) for tool in tools), *self._library_tools()], Larger(self), self.look_up_for
         )
         self._phases = wiring.phases_of(config, self.tools)
         self._router = Router(self)
@@ -352,7 +352,7 @@ class App(Records, Explaining, Knowing, Comparing, Classifying, Shelving, Shorte
             self._models, cast, desk, self._experience, self.tools, window, ladder, self.templates, shape, degrade, self.foresight,
             wiring.recovery_of(self.config, self.templates), judging_for(self, options), self.config.orchestration.models,
             LazyDividing(self.fleet),
-            standing_for(self.fleet, options, self.config, self.templates), looking_up_for(self, options),
+            standing_for(self, options), looking_up_for(self, options),
             self._router.ruling(options),
         )  # fmt: skip
 

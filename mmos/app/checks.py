@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
 from mmos.app import ready, trust, wiring
 from mmos.app.system_texts import system_of, text_of
@@ -20,6 +21,9 @@ from mmos.toolbox import Tool, Toolbox
 from mmos.tools.functions import Reference, references
 from mmos.tools.looking import UnusableError
 from mmos.tools.reconsider import Find
+
+if TYPE_CHECKING:  # few configurations have patterns
+    from mmos.app.patterns import LookUps
 
 PlacedName = tuple[str, Place]
 """A tool's name, and its place in the configuration."""
@@ -59,8 +63,8 @@ def _problems(config: Config, extra: Sequence[Tool], functions: Sequence[Referen
     return [*wrong, *_twins(config, names), *idle, *wiring.templates_of(config).problems()]
 
 
-def tools_of(config: Config, extra: Sequence[Tool] = (), find: Find = wiring.nobody) -> Toolbox:
-    """Every tool of a run. `find`: finds larger models. This imports the user's functions, after all checks that need no import."""
+def tools_of(config: Config, extra: Sequence[Tool] = (), find: Find = wiring.nobody, look_ups: LookUps | None = None) -> Toolbox:
+    """Every tool of a run. `find`: finds larger models. `look_ups`: gives patterns passages of the library. This imports the user's functions, after all checks that need no import."""
     functions = [*references(functions_in(config.orchestration.tools))]  # packages are asked before the folder is on the path
     _refuse(_problems(config, extra, functions))
     trust.check(config, os.environ)
@@ -72,7 +76,7 @@ def tools_of(config: Config, extra: Sequence[Tool] = (), find: Find = wiring.nob
             wrong.append(_unusable(config, reference, error))
     _refuse([*wrong, *forms_of_patterns(config, imported=True)])
     tools = [*ready.ready_of(config, wiring.templates_of(config)), *tools]
-    house = wiring.tools_of_house(config, wiring.roles_of(config, None), wiring.templates_of(config), find)
+    house = wiring.tools_of_house(config, wiring.roles_of(config, None), wiring.templates_of(config), find, look_ups)
     names = [*_names(house), *_placed(tools), *_names(extra)]
     words = [(tool.group, place) for tool, place in tools if tool.group]
     _refuse([*_twins(config, names), *_idle(config, [*names, *dict.fromkeys(words)])])

@@ -55,6 +55,8 @@ class Flow:
     joiner: Asked | None = None
     """Who writes or chooses the answer. None: nobody does, or votes are counted."""
     built_in: bool = False
+    collection: str = ""
+    """The collection that its members read. Empty: none, or the only one that there is."""
 
     @property
     def shape(self) -> str:
@@ -78,6 +80,7 @@ class Flow:
             "name": self.name, "pattern": self.shape, "enabled": keys.enabled, "built_in": self.built_in, "description": keys.description,
             "aggregate": keys.aggregate if ensemble else None, "voting": self.counts or None, "validate": keys.validate_,
             "members": [member.document() for member in self.members], "aggregator": self.joiner.document() if self.joiner else None,
+            "rag": None if keys.rag is None else {"collection": self.collection or None},
         }  # fmt: skip
 
 
@@ -105,7 +108,8 @@ def _flow(
     for index, member in enumerate(pattern.models):
         role = roles.get(member.role or "") or resolved.get(("patterns", name, "models", index))
         members.append(_member(orchestration, member, role))
-    return Flow(name, pattern, tuple(members), _joiner(orchestration, pattern, members))
+    collection = (pattern.rag.collection or orchestration.rag.collection or "") if pattern.rag is not None else ""
+    return Flow(name, pattern, tuple(members), _joiner(orchestration, pattern, members), collection=collection)
 
 
 def _member(orchestration: Orchestration, member: PatternMember, role: ResolvedRole | None) -> Asked:

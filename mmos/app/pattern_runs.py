@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from mmos.app import wiring
 from mmos.app.lifecycle import RunOptions
-from mmos.app.patterns import Patterns, own_name
+from mmos.app.patterns import LookUps, Patterns, own_name
 from mmos.app.system_texts import MODEL
+from mmos.config.library_schema import PatternRag
 from mmos.config.load import Config
 from mmos.config.roles import ResolvedRole
 from mmos.participant.cast import Member
@@ -23,8 +24,19 @@ def patterns_of(options: RunOptions, config: Config, templates: Templates) -> Pa
     return Patterns(config, wiring.roles_of(config, options.roles, options.sampling, gpu=options.gpu), templates, own, options.gpu)
 
 
-def standing_of(options: RunOptions, config: Config, templates: Templates, insight: Insight) -> Standing:
-    return Standing(replace(patterns_of(options, config, templates), insight=insight))
+def standing_of(
+    options: RunOptions, config: Config, templates: Templates, insight: Insight, look_ups: LookUps | None = None
+) -> Standing:
+    return Standing(replace(patterns_of(options, config, templates), insight=insight, look_ups=look_ups))
+
+
+def rag_of(options: RunOptions, config: Config, templates: Templates) -> PatternRag | None:
+    """What the pattern reads of the library that answers the task of a run. None: no pattern does, or it reads nothing of its own."""
+    patterns = patterns_of(options, config, templates)
+    name = own_name(patterns.own) if patterns.own else options.pattern or ""
+    if not options.pattern and not options.is_model_alone and options.answering in patterns.roles:
+        name = patterns.roles[options.answering].pattern
+    return patterns.rag(str(name)) if name else None
 
 
 def cast_of_pattern(options: RunOptions, config: Config, tools: Toolbox, templates: Templates) -> dict[str, Member]:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from mmos.app.system_texts import ARBITER, MODEL
 from mmos.config import ready_patterns
+from mmos.config.library_schema import PatternRag
 from mmos.config.load import Config
 from mmos.config.model_keys import named
 from mmos.config.patterns_schema import SHAPES, Pattern, PatternMember
@@ -21,7 +22,7 @@ from mmos.context import Participant
 from mmos.errors import UsageError
 from mmos.names import pattern_called, pattern_named
 from mmos.patterns.insight import Insight, NoInsight
-from mmos.patterns.plan import Contributor, Guide, Plan
+from mmos.patterns.plan import Contributor, Guide, LookUp, Plan
 from mmos.patterns.running import run_pattern
 from mmos.patterns.standing import acting_of
 from mmos.plurals import counted
@@ -32,6 +33,8 @@ READY = ready_patterns.READY
 KINDS = {"lmstudio": "openai"}
 NAME = "name"
 """The key of a run's pattern that names the one that it changes."""
+LookUps = Callable[[str, PatternRag], LookUp]
+"""Makes what looks a task up for the members of a pattern, of its name and its keys `rag`."""
 _NO_KEY = re.compile(r"[/\s\x00-\x1f\x7f]")
 
 
@@ -46,6 +49,8 @@ class Patterns:
     """The pattern that a run describes by keys of the configuration. Empty: none."""
     gpu: int | None = None
     insight: Insight = field(default_factory=NoInsight)
+    look_ups: LookUps | None = None
+    """None: there is no library."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -72,6 +77,10 @@ class Patterns:
         if not pattern.enabled:
             raise UsageError(f"The pattern {name} is switched off.", next_step=f"Write `enabled: true` in patterns.{name}.")
         return pattern
+
+    def rag(self, name: str) -> PatternRag | None:
+        """What the members of a pattern read of the library."""
+        return (self._own() if self.own and name == own_name(self.own) else self.pattern(name)).rag
 
     def _own(self) -> Pattern:
         """The pattern that the run describes: the changes of one that has a name, or a form with its members or those of the roles."""
@@ -117,6 +126,7 @@ class Patterns:
             pattern.samples, pattern.min_members, pattern.deadline, pattern.max_steps, pattern.validate_,
             self.config.orchestration.defaults.quality_threshold if threshold is None else threshold, pattern.advise, ad_hoc,
             pattern.description or "", self._form(pattern.pattern), self._guide(pattern.pattern), self.templates, self.insight,
+            None if pattern.rag is None or self.look_ups is None else self.look_ups(name, pattern.rag),
         )  # fmt: skip
 
     def _form(self, shape: str) -> Callable[[], Any] | None:
@@ -216,11 +226,17 @@ def _free(name: str, taken: list[str]) -> str:
     return free
 
 
-def tool_of_patterns(config: Config, roles: Mapping[str, ResolvedRole], templates: Templates) -> Tool:
+def tool_of_patterns(config: Config, roles: Mapping[str, ResolvedRole], templates: Templates, look_ups: LookUps | None = None) -> Tool:
     """The tool with which the arbiter uses the patterns of the configuration."""
-    patterns = Patterns(config, roles, templates)
+    patterns = Patterns(config, roles, templates, look_ups=look_ups)
     enabled = {name: pattern for name, pattern in config.orchestration.patterns.items() if pattern.enabled}
-    purposes = {
-        name: pattern.description or f"{pattern.pattern} with {counted(len(pattern.models), 'model')}" for name, pattern in enabled.items()
-    }
+    usual = config.orchestration.rag.collection or ""
+    purposes = {name: _purpose(pattern, usual, templates) for name, pattern in enabled.items()}
     return run_pattern(patterns.plan, purposes, templates, config.orchestration.limits.answer_chars)
+
+
+def _purpose(pattern: Pattern, usual: str, templates: Templates) -> str:
+    """What the arbiter reads of a pattern: what it is good for, and which documents its members read. `usual`: those of `rag`."""
+    purpose = pattern.description or f"{pattern.pattern} with {counted(len(pattern.models), 'model')}"
+    collection = (pattern.rag.collection or usual) if pattern.rag is not None else ""
+    return templates.fill("run_pattern.reading", purpose=purpose, collection=collection) if collection else purpose

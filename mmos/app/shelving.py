@@ -10,10 +10,12 @@ from mmos.toolbox import Tool
 
 if TYPE_CHECKING:
     from mmos.app.library import Shelves
+    from mmos.config.library_schema import PatternRag
     from mmos.config.load import Config
     from mmos.fleet.fleet import Fleet
     from mmos.journal import Journal
     from mmos.library.library import Library
+    from mmos.patterns.plan import LookUp
 
 
 class Shelving:
@@ -40,6 +42,12 @@ class Shelving:
                 print(passage.source, passage.text)
         """
         return self.shelves.library
+
+    def look_up_for(self, name: str, keys: PatternRag) -> LookUp:
+        """What looks the task of the pattern `name` up for its members."""
+        from mmos.app.pattern_library import PatternLookUp
+
+        return PatternLookUp(self.shelves, keys, name)
 
     def _library_tools(self) -> list[Tool]:
         """The tool that finds passages, if there is a collection."""

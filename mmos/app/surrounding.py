@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mmos.app import wiring
 from mmos.app.lifecycle import RunOptions
 from mmos.app.source import Source
-from mmos.config.load import Config
 from mmos.participant.loop import Exchange
 from mmos.participant.surroundings import Around
-from mmos.prompting.templates import Templates
 
 if TYPE_CHECKING:
     from mmos.app.shelving import Shelving
-    from mmos.fleet.fleet import Fleet
 
 
 def judging_for(source: Source, options: RunOptions) -> Around[Exchange] | None:
@@ -32,17 +28,20 @@ def looking_up_for(shelving: Shelving, options: RunOptions) -> Around[Exchange] 
     if not (options.rag or (options.rag is None and (options.rag_collection or options.rag_top_k))):
         return None
     from mmos.app.library import LookingUp
+    from mmos.app.pattern_library import terms_of_run
+    from mmos.app.pattern_runs import rag_of
 
-    shelves = shelving.shelves
-    terms = shelves.terms(options.rag_collection)
-    return LookingUp(shelves, replace(terms, top_k=options.rag_top_k or terms.top_k))
+    shelves, config = shelving.shelves, shelving.config
+    keys = rag_of(options, config, shelving.templates) if options.pattern or config.orchestration.patterns else None
+    return LookingUp(shelves, terms_of_run(shelves, keys, options.rag_collection, options.rag_top_k))
 
 
-def standing_for(fleet: Fleet, options: RunOptions, config: Config, templates: Templates) -> Around[Exchange] | None:
+def standing_for(shelving: Shelving, options: RunOptions) -> Around[Exchange] | None:
     """What carries out patterns in place of models. None: no model is a pattern."""
+    config = shelving.config
     if not (options.pattern or config.orchestration.patterns):
         return None
     from mmos.app.insight import FleetInsight
     from mmos.app.pattern_runs import standing_of
 
-    return standing_of(options, config, templates, FleetInsight(fleet))
+    return standing_of(options, config, shelving.templates, FleetInsight(shelving.fleet), shelving.look_up_for)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmos.app.system_texts import ARBITER, INTERPRETER, MODEL, SMALL, SYNTHESIZER, completed, purpose_of, system_as_member, texts_of
 from mmos.calls.tool_choice import ToolChoice
@@ -38,6 +38,9 @@ from mmos.tools.reconsider import Find, Found, reconsider_with_larger_model
 from mmos.tools.reinterpret import reinterpret_response
 from mmos.tools.remembering import Remembering
 from mmos.tools.synthesize import synthesize_responses
+
+if TYPE_CHECKING:  # few configurations have patterns
+    from mmos.app.patterns import LookUps
 
 DIAGNOSIS = "diagnosis"
 """The role that explains failures. A configuration may have it; otherwise it is made of another role."""
@@ -178,8 +181,13 @@ async def nobody(_role: str, _changed: str) -> Found:
     return {"model": "", "servers": [], "why": ""}
 
 
-def tools_of_house(config: Config, roles: Mapping[str, ResolvedRole], templates: Templates, find: Find = nobody) -> list[Tool]:
-    """The built-in tools: the specialists, those that combine or interpret answers, and the user. `find`: finds larger models."""
+def tools_of_house(
+    config: Config, roles: Mapping[str, ResolvedRole], templates: Templates, find: Find = nobody, look_ups: LookUps | None = None
+) -> list[Tool]:
+    """The built-in tools: the specialists, those that combine or interpret answers, and the user.
+
+    `find`: finds larger models. `look_ups`: gives patterns passages of the library.
+    """
     specialists = [Specialist(role.name, purpose_of(role, templates)) for role in roles.values() if role.consultable]
     consultation = Consultation(templates, config.orchestration.limits.answer_chars, _remembering(config, roles))
     tools = [for_one(specialist, consultation) for specialist in specialists]
@@ -198,7 +206,7 @@ def tools_of_house(config: Config, roles: Mapping[str, ResolvedRole], templates:
     if any(pattern.enabled for pattern in config.orchestration.patterns.values()):
         from mmos.app.patterns import tool_of_patterns  # few configurations have some
 
-        tools.append(tool_of_patterns(config, roles, templates))
+        tools.append(tool_of_patterns(config, roles, templates, look_ups))
     if phases := Phases.of(config.orchestration.phases):
         tools.append(change_phase(phases, templates))
     adviser = config.orchestration.recovery.role

@@ -13,6 +13,7 @@ from mmos.patterns.plan import Plan
 from mmos.patterns.turns import SHARE, Turns
 from mmos.patterns.work import Form, Outcome, Work
 from mmos.scope import Scope
+from mmos.views.patterns import PATTERN
 
 FORMS: Mapping[str, tuple[str, str]] = {
     "sequential": ("mmos.patterns.sequential", "Sequential"),
@@ -29,10 +30,14 @@ def form_of(plan: Plan) -> Form:
     return made()
 
 
-async def carry(context: Context, plan: Plan, message: Message, form: Form | None = None, *, aloud: bool = True) -> Outcome:
+async def carry(
+    context: Context, plan: Plan, message: Message, form: Form | None = None, *, aloud: bool = True, query: str = ""
+) -> Outcome:
     """Work on a task as the plan says, or in another form. Raises `ToolError` when too few members answer, and `NoHost` when no host can serve any of them.
 
-    `aloud`: whether the user may hear the result while it is written, because it is the answer of this lane.
+    Args:
+        aloud: Whether the user may hear the result while it is written, because it is the answer of this lane.
+        query: What is looked up in the library. Default: the task of the pattern around, or of this one.
     """
     scope, pattern = context.scope, id_of(context)
     if plan.name in _around(scope):
@@ -40,7 +45,7 @@ async def carry(context: Context, plan: Plan, message: Message, form: Form | Non
     if pattern not in scope.view.patterns.by_id:
         scope.record(begun(context, plan, pattern))
     if plan.look_up is not None and pattern not in scope.view.passages.by_place:
-        await plan.look_up(scope, pattern, message.content)
+        await plan.look_up(scope, pattern, query or _task_of(context, message))
     work = Work(context, plan, message, pattern, aloud, turns_of(context, plan))
     start = scope.clock()
     try:
@@ -82,6 +87,16 @@ def _around(scope: Scope) -> set[str]:
     """The names of the patterns that a lane is a part of."""
     begun = [one.begun for one in scope.view.patterns.by_id.values()]
     return {one.name for one in begun if scope.lane.startswith(f"{one.lane}/{one.call}/")}
+
+
+def _task_of(context: Context, message: Message) -> str:
+    """The words of the task, without what was said before and without what members of patterns around have written."""
+    if context.call != PATTERN:
+        return message.content
+    lane = context.scope.lane
+    while (above := lane.rsplit("/", 2))[1:-1] == [PATTERN]:
+        lane = above[0]
+    return context.scope.conversation.lanes[context.scope.run, lane].messages[0].content
 
 
 def _end(work: Work, ended: PatternEnded) -> None:

@@ -69,8 +69,13 @@ def document(view: RunView) -> dict[str, Any]:
         "route": route(view.route, view.rules),
         "conversations": view.talks.documents(), "sources": view.passages.documents(view.answer),
         "answered_by": None if view.answer is None else view.answered_by,
-        "divided": view.divisions.documents(), "patterns": view.patterns.documents(),
+        "divided": view.divisions.documents(), "patterns": _patterns(view),
     }  # fmt: skip
+
+
+def _patterns(view: RunView) -> list[dict[str, Any]]:
+    """The patterns, each with what its members read of the library."""
+    return [{**one, "rag": view.passages.of_pattern(one["id"])} for one in view.patterns.documents()]
 
 
 def failure(code: str, message: str, next_step: str = "") -> dict[str, Any]:

@@ -45,14 +45,21 @@ class GivenPassages:
             self.limits[event.lane] = event.given
 
     def of_lane(self, lane: str) -> PassagesFound | None:
-        """What the prompts of a lane have: its own passages, or those of the pattern whose member it is."""
+        """What the prompts of a lane have: its own passages, those of the pattern that stands for its model, or those of a pattern whose member it is."""
         if not self.by_place:
             return None
         if lane in self.by_place:
             return self.by_place[lane]
+        if advising := self.by_place.get(f"{lane}/{PATTERN}"):
+            return advising
         pattern = lane.rpartition("/")[0]
         above, _, call = pattern.rpartition("/")
-        return self.by_place.get(pattern) or (self.by_place.get(above) if call == PATTERN else None)
+        return self.by_place.get(pattern) or (self.of_lane(above) if call == PATTERN else None)
+
+    def of_pattern(self, pattern: str) -> dict[str, Any] | None:
+        """What the members of a pattern read, for the result document."""
+        found = self.of_lane(f"{pattern}/")
+        return None if found is None else {"collection": found.collection, "passages": len(found.passages)}
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
         """Every passage that was found, once, by its number."""

@@ -16,19 +16,26 @@ INPUT, ANSWER = "input", "answer"
 
 def drawn(flow: Flow, width: int) -> list[str]:
     """The way of a task through the pattern, in lines that fit."""
-    names = [flat(member.model) for member in flow.steps]
+    names, begin = [flat(member.model) for member in flow.steps], begin_of(flow)
     if flow.shape == "sequential":
-        return _in_turn([INPUT, *names, ANSWER], width)
+        return _in_turn([*begin, *names, ANSWER], width)
     after = ARROW.join(filter(None, (end_of(flow), ANSWER)))
     if len(names) < 2:
-        return _in_turn([INPUT, *names, after], width)
-    lines = _fanned(names)
+        return _in_turn([*begin, *names, after], width)
+    lines = _fanned(names, ARROW.join(begin))
     middle = (len(names) - 1) // 2
     if cells(whole := f"{lines[middle]}→ {after}") > width:
         lines.append(f"  → {after}")
     else:
         lines[middle] = whole
     return [fit(line, width) for line in lines]
+
+
+def begin_of(flow: Flow) -> list[str]:
+    """The task, and the library if the members read it."""
+    if flow.pattern.rag is None:
+        return [INPUT]
+    return [INPUT, f"library ({flat(flow.collection)})" if flow.collection else "library"]
 
 
 def end_of(flow: Flow) -> str:
@@ -58,7 +65,7 @@ def _in_turn(names: Sequence[str], width: int) -> list[str]:
     return [fit(line, width) for line in lines]
 
 
-def _fanned(names: Sequence[str]) -> list[str]:
+def _fanned(names: Sequence[str], begin: str) -> list[str]:
     """Side by side: the task goes to each. The middle line goes on to the end."""
     widest, middle, last = max(map(cells, names)), (len(names) - 1) // 2, len(names) - 1
     lines = []
@@ -66,6 +73,6 @@ def _fanned(names: Sequence[str]) -> list[str]:
         left, right = ("┌", "┐") if number == 0 else ("└", "┘") if number == last else ("├", "┤")
         if number == middle:
             left, right = ("┬", "┬") if number == 0 else ("┼", "┼")
-        head = f"{INPUT} ─" if number == middle else " " * (len(INPUT) + 2)
+        head = f"{begin} ─" if number == middle else " " * (cells(begin) + 2)
         lines.append(f"{head}{left}→ {pad(name, widest)} ─{right}")
     return lines
