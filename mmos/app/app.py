@@ -97,7 +97,10 @@ class App(Records, Explaining, Knowing, Comparing, Classifying, Shelving, Shorte
         """The logs of the runs at work that explain a failure."""
         self._limits = wiring.limits_of(config)
         self.tools: Toolbox = checks.tools_of(
-            config, [*(tool if isinstance(tool, Tool) else from_function(tool) for tool in tools), *self._library_tools()], Larger(self), self.look_up_for
+            config,
+            [*(tool if isinstance(tool, Tool) else from_function(tool) for tool in tools), *self._library_tools()],
+            Larger(self),
+            self.look_up_for,
         )
         self._phases = wiring.phases_of(config, self.tools)
         self._router = Router(self)

@@ -35,7 +35,9 @@ class PatternLookUp:
         if scope.view.options.get("rag") is False or self._has_them(scope, pattern):
             return
         try:
-            await self.shelves.look_up(scope, Asked(pattern, task, self.keys.collection or "", "pattern"), self.shelves.terms(keys=self.keys))
+            await self.shelves.look_up(
+                scope, Asked(pattern, task, self.keys.collection or "", "pattern"), self.shelves.terms(keys=self.keys)
+            )
         except (UserError, HostError) as error:
             scope.warn(f"The members of the pattern {self.name} read nothing of the library. {error.message} {error.next_step}".strip())
             citing.record(scope, Asked(pattern, task, self.keys.collection or "", "pattern"), (), why=error.message)

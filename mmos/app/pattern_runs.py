@@ -24,9 +24,7 @@ def patterns_of(options: RunOptions, config: Config, templates: Templates) -> Pa
     return Patterns(config, wiring.roles_of(config, options.roles, options.sampling, gpu=options.gpu), templates, own, options.gpu)
 
 
-def standing_of(
-    options: RunOptions, config: Config, templates: Templates, insight: Insight, look_ups: LookUps | None = None
-) -> Standing:
+def standing_of(options: RunOptions, config: Config, templates: Templates, insight: Insight, look_ups: LookUps | None = None) -> Standing:
     return Standing(replace(patterns_of(options, config, templates), insight=insight, look_ups=look_ups))
 
 

@@ -24,7 +24,9 @@ def run_pattern(plan: Callable[[str], Plan], purposes: Mapping[str, str], templa
 
     async def run(context: Context, arguments: Mapping[str, Any]) -> Any:
         told = templates.fill("run_pattern.brief", task=context.told.content, query=arguments["task"])
-        outcome = await carry(context, plan(arguments["pattern"]), Message("user", told, files=context.told.files), aloud=False, query=arguments["task"])
+        outcome = await carry(
+            context, plan(arguments["pattern"]), Message("user", told, files=context.told.files), aloud=False, query=arguments["task"]
+        )
         record = context.scope.view.patterns.by_id[id_of(context)].document()
         members = [{"name": one["name"], "status": one["status"], "vote": one["vote"]} for one in record["members"]]
         return {
