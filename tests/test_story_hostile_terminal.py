@@ -27,6 +27,8 @@ from mmos.errors import UsageError
 from mmos.events import ThreadNamed
 from mmos.fitness.card import Card
 from mmos.journal import Journal
+from mmos.library.library import Library
+from mmos.library.passages import Document
 from tests.hostile import EVIL, FOREIGN, NAME, NASTY, NO_NAMES, hostile_host, steering
 from tests.terminal import CTRL_D, terminal
 
@@ -42,10 +44,11 @@ VERBATIM = {
     ("threads", "export"),
     ("prompts", "show"),
     ("calls", "read"),
+    ("rag", "show"),
 }
 """What they print into a pipe is an answer or a document."""
 
-LONG = {("threads", "show"), ("runs", "show"), ("prompts", "diff")}
+LONG = {("threads", "show"), ("runs", "show"), ("prompts", "diff"), ("rag", "search")}
 """Texts that have lines."""
 
 
@@ -205,6 +208,11 @@ MORE: dict[tuple[str, ...], list[list[str]]] = {
     ("hosts",): [["--host", EVIL]],
     ("hosts", "serve"): [["--gpus", EVIL], ["--gpus", "0", "--ollama", EVIL.replace("\0", "")]],
     ("gpu", "release"): [[EVIL]],
+    ("rag", "add"): [[EVIL, "-C", "evil"]],
+    ("rag", "search"): [[EVIL, "-C", "evil"], ["forged", "-C", "evil"], ["forged", "-C", EVIL]],
+    ("rag", "list"): [["-C", "evil"]],
+    ("rag", "show"): [[EVIL, "-C", "evil"], [f"{EVIL}x", "-C", "evil"]],
+    ("rag", "delete"): [["*", "-C", "evil", "--dry-run"], [EVIL, "-C", "evil"]],
     ("cache", "clear"): [["--model", EVIL], ["--all", "--yes"]],
     ("help",): [[EVIL]],
     ("rehearse",): [[EVIL.replace("\0", "")]],
@@ -276,6 +284,8 @@ def test_no_command_lets_a_hostile_word_steer_a_terminal(place: Place, path: tup
         ]
         Path("scores.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
         Path("evil.jsonl").write_text(json.dumps({"id": EVIL, "task": f"answer {EVIL}", "expect": EVIL}), encoding="utf-8")
+    if path[0] == "rag":
+        asyncio.run(Library(".mmos/library").add("evil", [Document(EVIL, f"{EVIL} forged", EVIL, EVIL)]))
     raw = ""
     for args in tries(path, LEAVES[path], place):
         came = place.at_terminal(*args, stop=ENDLESS.get(path, b""))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mmos import citing
 from mmos.citing import Asked
+from mmos.config.library_place import place_of
 from mmos.config.library_schema import PatternRag, Rag
 from mmos.config.load import Config
 from mmos.context import Answer
@@ -21,9 +22,6 @@ from mmos.scope import Scope
 if TYPE_CHECKING:
     from mmos.fleet.fleet import Fleet
     from mmos.library.library import Library
-
-FOLDER = "library"
-"""The folder in the state folder."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +47,7 @@ class Shelves:
     @property
     def place(self) -> str:
         """Where the collections are. Empty: nowhere."""
-        if self.keys.store:
-            return self.keys.store
-        return str(self._state / FOLDER) if self._state is not None else ""
+        return place_of(self._config, self._state)
 
     @cached_property
     def library(self) -> Library:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from mmos.cli.options import AnyPath, Command
 from mmos.cli.output import write_json
 from mmos.cli.text import harmless
 from mmos.errors import UsageError
+from mmos.threads import on_thread
 
 STDIN = "-"
 DEEPEST = 200
@@ -39,6 +40,8 @@ class Form:
 
 Answer = Callable[[Mapping[str, Any]], dict[str, Any]]
 """Makes the answer to the fields of a line. It raises UsageError for a line that it cannot use."""
+SlowAnswer = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
+"""The same, and it waits for something."""
 
 
 def jsonl_option(what: str) -> Callable[[Command], Command]:
@@ -82,15 +85,64 @@ def answer_lines(lines: Iterable[bytes], form: Form, answer: Answer) -> int:
     return code
 
 
+async def answer_each(lines: Iterable[bytes], form: Form, answer: SlowAnswer, at_once: int) -> int:
+    """Answer each line as it comes, some of them at once. Return 1 if one of them was bad."""
+    import asyncio  # slow to import, and help and completion do not need it
+
+    begun: asyncio.Queue[asyncio.Task[tuple[dict[str, Any], Mapping[str, str]]] | None] = asyncio.Queue(max(1, at_once - 1))
+    tasks: set[asyncio.Task[Any]] = set()
+
+    async def begin() -> None:
+        rest = iter(lines)
+        try:
+            while line := await on_thread(next, rest, b""):
+                if line.strip():
+                    tasks.add(task := asyncio.create_task(_answered_slowly(line.removeprefix(BOM_UTF8), form, answer)))
+                    task.add_done_callback(tasks.discard)
+                    await begun.put(task)
+        finally:
+            await begun.put(None)
+
+    code, reading = 0, asyncio.create_task(begin())
+    try:
+        while (task := await begun.get()) is not None:
+            answered, carried = await task
+            code = code or int("error" in answered)
+            print_line(answered, carried)
+        await reading
+    finally:
+        for one in (left := [reading, *tasks]):
+            one.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+    return code
+
+
+async def _answered_slowly(line: bytes, form: Form, answer: SlowAnswer) -> tuple[dict[str, Any], Mapping[str, str]]:
+    fields, carried = _members(line, form)
+    if fault := _fault(fields, form):
+        return fault, {}
+    try:
+        return await answer(fields), carried
+    except UsageError as error:
+        return {"error": error.message}, {}
+
+
 def _answered(line: bytes, form: Form, answer: Answer) -> tuple[dict[str, Any], Mapping[str, str]]:
     """The answer to a line, and what it carries through."""
     fields, carried = _members(line, form)
-    if form.needs and not isinstance(fields.get(form.needs), str):
-        return {"error": f'This line is not a JSON object with the text "{form.needs}".'}, {}
+    if fault := _fault(fields, form):
+        return fault, {}
     try:
         return answer(fields), carried
     except UsageError as error:
         return {"error": error.message}, {}
+
+
+def _fault(fields: Mapping[str, Any], form: Form) -> dict[str, Any]:
+    """What is answered to a line that is bad. Empty: it is good."""
+    if not form.needs or isinstance(fields.get(form.needs), str):
+        return {}
+    return {"error": f'This line is not a JSON object with the text "{form.needs}".'}
 
 
 def _members(line: bytes, form: Form) -> tuple[dict[str, Any], dict[str, str]]:

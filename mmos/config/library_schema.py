@@ -10,9 +10,10 @@ from mmos.config.section import Section
 from mmos.config.values import Flag, ModelName, Portion, Positive, RoleName, ServerName, Text, allowed, one_of
 
 Rewriting = Literal["none", "hyde", "expansion", "rewrite"]
-CollectionName = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"), allowed("a name of at most 64 letters, digits, '_' and '-'")
-]
+COLLECTION = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+"""The names of collections. They become names of files."""
+ALLOWED = "a name of at most 64 letters, digits, '_' and '-'"
+CollectionName = Annotated[str, Field(pattern=COLLECTION), allowed(ALLOWED)]
 
 
 class Finding(Section):

@@ -6,7 +6,10 @@ import click
 
 from mmos.cli.hints import HintingGroup
 from mmos.cli.rag.add import add
+from mmos.cli.rag.delete import delete
+from mmos.cli.rag.list import list_all
 from mmos.cli.rag.search import search
+from mmos.cli.rag.show import show
 
 
 @click.group(cls=HintingGroup)
@@ -20,5 +23,5 @@ def rag() -> None:
     """
 
 
-rag.add_command(add)
-rag.add_command(search)
+for command in (add, search, list_all, show, delete):
+    rag.add_command(command)
