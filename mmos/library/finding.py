@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import stat
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from mmos.errors import UsageError
+
+LARGEST = 64 << 20
+"""Bytes of the largest file that is read."""
+NEVER = frozenset(
+    {".git", ".hg", ".svn", ".mmos", "__pycache__", "node_modules", ".venv", ".tox", ".nox", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
+)
+"""Folders that have nothing to read: what programs keep for themselves."""
+INSTALL = "pip install 'mmos[rag]'"
 
 
 @dataclass(frozen=True)
@@ -13,7 +25,7 @@ class Found:
     """A file to add."""
 
     path: str
-    """Absolute."""
+    """Absolute. Links are not followed."""
     root: str = ""
     """The folder that was named. Empty: the file itself was."""
     size: int = 0
@@ -28,17 +40,131 @@ class PassedOver:
     why: str
 
 
-def find(paths: Iterable[str | Path], *, exclude: Sequence[str] = (), ignore: bool = True) -> Iterator[Found | PassedOver]:  # noqa: ARG001
-    """The files below `paths`, in a fixed order. `ignore`: leave out what `.gitignore` files name."""
-    for path in map(os.path.abspath, paths):
-        if Path(path).is_dir():
-            for file in sorted(one for one in Path(path).rglob("*") if one.is_file()):
-                stat = file.stat()
-                yield Found(str(file), path, stat.st_size, stat.st_mtime)
-            continue
+def find(paths: Iterable[str | Path], *, exclude: Sequence[str] = (), ignore: bool = True) -> Iterator[Found | PassedOver]:
+    """The files below `paths`, in a fixed order.
+
+    Args:
+        exclude: What to leave out in folders, as patterns of `.gitignore`.
+        ignore: Leave out what `.gitignore` files name. A file that is named itself is there in any case.
+    """
+    for path in map(_absolute, paths):
         try:
-            stat = Path(path).stat()
-        except (OSError, ValueError) as error:  # a name with a null character is a ValueError
-            yield PassedOver(path, str(error))
+            status = os.stat(path)  # noqa: PTH116  # the name may have any characters
+        except (OSError, ValueError) as error:  # a null character in a name is a ValueError
+            yield PassedOver(path, _why(error))
+            continue
+        if stat.S_ISDIR(status.st_mode):
+            yield from _Folder(path, exclude, ignore).files()
         else:
-            yield Found(path, "", stat.st_size, stat.st_mtime)
+            yield _file(path, "", status)
+
+
+def _absolute(path: str | Path) -> str:
+    return os.path.abspath(path)  # noqa: PTH100  # `Path.resolve` follows links
+
+
+def _why(error: OSError | ValueError) -> str:
+    return ((error.strerror if isinstance(error, OSError) else None) or str(error)).lower()
+
+
+def _file(path: str, root: str, status: os.stat_result) -> Found | PassedOver:
+    if not stat.S_ISREG(status.st_mode):
+        return PassedOver(path, "this is no file that can be read to its end")
+    if status.st_size > LARGEST:
+        return PassedOver(path, f"it is larger than {LARGEST >> 20} MB")
+    return Found(path, root, status.st_size, status.st_mtime)
+
+
+Rules = tuple[str, Callable[[str], "bool | None"]]
+"""A folder, and what its patterns say of a path below it: True is left out, False is not, None is not named."""
+
+
+@dataclass(frozen=True)
+class _Folder:
+    """A folder that was named."""
+
+    root: str
+    exclude: Sequence[str]
+    ignore: bool
+
+    def files(self) -> Iterator[Found | PassedOver]:
+        rules = [*self._above(), *([(self.root, _matching(self.exclude))] if self.exclude else [])]
+        yield from self._in(self.root, rules)
+
+    def _above(self) -> list[Rules]:
+        """The rules of the repository that the folder is in."""
+        if not self.ignore:
+            return []
+        parents = [Path(self.root), *Path(self.root).parents]
+        top = next((number for number, one in enumerate(parents) if (one / ".git").exists()), -1)
+        if top < 0:
+            return []
+        return [
+            *_rules_in(str(parents[top]), ".git/info/exclude"),
+            *(rule for one in reversed(parents[1 : top + 1]) for rule in _rules_in(str(one))),
+        ]
+
+    def _in(self, folder: str, rules: list[Rules]) -> Iterator[Found | PassedOver]:
+        try:
+            with os.scandir(folder) as listed:
+                entries = sorted(listed, key=lambda entry: entry.name)
+        except OSError as error:
+            yield PassedOver(folder, _why(error))
+            return
+        if self.ignore:
+            rules = [*rules, *_rules_in(folder)]
+        for entry in entries:
+            yield from self._entry(entry, rules)
+
+    def _entry(self, entry: os.DirEntry[str], rules: list[Rules]) -> Iterator[Found | PassedOver]:
+        try:
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if (is_folder and entry.name in NEVER) or _left_out(entry.path, rules, is_folder=is_folder):
+                return
+            if is_folder:
+                yield from self._in(entry.path, rules)
+            elif entry.is_symlink():
+                yield from self._link(entry)
+            else:
+                yield _file(entry.path, self.root, entry.stat())
+        except OSError as error:
+            yield PassedOver(entry.path, _why(error))
+
+    def _link(self, entry: os.DirEntry[str]) -> Iterator[Found | PassedOver]:
+        """A link to a file inside the folder is a second name of it. All others are told."""
+        target = os.path.realpath(entry.path)
+        inside = Path(target).is_relative_to(os.path.realpath(self.root))
+        if not inside:
+            yield PassedOver(entry.path, "it is a link that leads out of the folder")
+        elif not os.path.exists(target):  # noqa: PTH110
+            yield PassedOver(entry.path, "it is a link to nothing")
+
+
+def _rules_in(folder: str, name: str = ".gitignore") -> list[Rules]:
+    try:
+        lines = Path(folder, name).read_text(encoding="utf-8", errors="replace").splitlines()
+    except (OSError, ValueError):
+        return []
+    return [(folder, _matching(lines))] if lines else []
+
+
+def _matching(lines: Sequence[str]) -> Callable[[str], bool | None]:
+    spec = _pathspec().GitIgnoreSpec.from_lines(lines)
+    return lambda path: spec.check_file(path).include
+
+
+def _pathspec() -> Any:
+    try:
+        import pathspec
+    except ImportError as error:
+        raise UsageError("The library needs the package pathspec, which is not installed.", next_step=f"Install it: {INSTALL}") from error
+    return pathspec
+
+
+def _left_out(path: str, rules: list[Rules], *, is_folder: bool) -> bool:
+    """The rule that is nearest to a file decides, and in one file the last one."""
+    for folder, says in reversed(rules):
+        said = says(path[len(folder) :].lstrip("/\\") + ("/" if is_folder else ""))
+        if said is not None:
+            return said
+    return False
