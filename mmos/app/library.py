@@ -51,13 +51,14 @@ class Shelves:
 
     @cached_property
     def library(self) -> Library:
+        from mmos.app.embedding import embedder_of
         from mmos.library.library import Library
 
         if not self.place:
             raise UsageError(
                 "This app has no state folder, so it has no library.", next_step="Open it with state=FOLDER, or set rag.store."
             )
-        return Library(self.place)
+        return Library(self.place, embedder=lambda model: embedder_of(self._fleet, self.keys, model))
 
     @cached_property
     def collections(self) -> list[str]:

@@ -30,7 +30,7 @@ class Finding(Section):
     )
     embedding_model: ModelName = Field(
         default="nomic-embed-text",
-        description="The embedding model for new collections, if a host has it. minilm is a small one that runs in this process; it needs the extra embed.",
+        description="The embedding model. Collections to which documents are added get its vectors if this is written down. minilm is a small one that runs in this process; it needs the extra embed.",
     )
     embedding_server: ServerName | None = Field(default=None, description="Where that model runs. Default: on any host that has it.")
 

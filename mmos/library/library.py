@@ -6,12 +6,15 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from mmos.errors import NotFound, StateDamaged
+from mmos.errors import NotFound, StateDamaged, UsageError
 from mmos.library.centring import FARTHEST, around_of, span
 from mmos.library.counting import Counting, frequencies_of
+from mmos.library.embedding.minilm import NAME, MiniLm
+from mmos.library.embedding.vectors import EMBEDDING, Embedded, EmbedStep, Vectors, pinned
 from mmos.library.frequencies import Frequencies
 from mmos.library.ingest import Added, Ingest, Source, Step, absolute, remove, to_end
 from mmos.library.locking import writing
@@ -21,12 +24,10 @@ from mmos.library.rows import Kept, Row, indexed
 from mmos.library.store import Shelf, Store, checked, names_in
 from mmos.threads import on_thread
 
-__all__ = ["About", "Added", "Library", "Step"]
+__all__ = ["About", "Added", "EmbedStep", "Embedded", "Library", "Step", "local"]
 
 CANDIDATES = 50
 """Pieces that are ranked."""
-EMBEDDING = "embedding"
-"""The key under which a collection keeps what is known of its vectors."""
 SPARE = 2
 """So many times as many pieces as are wanted are looked at, because some of their passages may be the same."""
 _SAME = 0.5
@@ -48,12 +49,6 @@ class About:
     """The model of its vectors. Empty: it has none."""
 
 
-class Vectors(Protocol):
-    """Adds to the scores what vectors say."""
-
-    async def add_to(self, shelf: Shelf, query: Query, rows: Sequence[Row], scores: Sequence[float]) -> Sequence[float]: ...
-
-
 @dataclass
 class _Open:
     """A collection that stays open."""
@@ -61,6 +56,12 @@ class _Open:
     shelf: Shelf
     version: tuple[int, int] = (-1, -1)
     frequencies: Frequencies = field(default_factory=Frequencies)
+
+
+@cache
+def local(model: str) -> Embedder | None:
+    """The small model that runs in this process. It is loaded once."""
+    return MiniLm() if model == NAME else None
 
 
 class Library:
@@ -74,12 +75,23 @@ class Library:
             print(passage.source, passage.start, passage.score)
     """
 
-    def __init__(self, place: str | Path, *, embedder: Callable[[str], Embedder | None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        place: str | Path,
+        *,
+        embedder: Callable[[str], Embedder | None] = local,
+        on_trouble: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Open a library.
+
+        Args:
+            place: A folder, or the address of an object store.
+            embedder: Gives what makes vectors, for the name of a model. Default: only the small model that runs in this process.
+            on_trouble: Called with what keeps vectors from being used. Words alone are searched then.
+        """
         self.place = str(place)
         self._store = Store(self.place)
-        self._embedder = embedder
-        """Gives what makes vectors, for the name of a model."""
-        self._vectors: Vectors | None = None
+        self._vectors = Vectors(self._store, embedder, on_trouble)
         self._open: dict[str, _Open] = {}
 
     def names(self) -> list[str]:
@@ -126,6 +138,41 @@ class Library:
                 if new and not ingest.added.sources:
                     await to_end(self._store.drop(collection))
 
+    async def embed(
+        self,
+        collection: str,
+        model: str = "",
+        *,
+        anew: bool = False,
+        on_step: Callable[[EmbedStep], None] | None = None,
+        on_wait: Callable[[], None] | None = None,
+    ) -> Embedded:
+        """Make the vectors of a collection that are missing. What is made is kept, also if this is stopped.
+
+        Args:
+            collection: Its name.
+            model: The embedding model. Default: that of the collection.
+            anew: Forget all vectors first, as another model or another version of it needs.
+            on_step: Called with how far it is.
+            on_wait: Called once if another process writes the collection.
+        """
+        async with self._writing(collection, on_wait):
+            shelf = await self._shelf(collection)
+            known = await pinned(shelf)
+            model = model or (known.model if known else "")
+            if not model:
+                raise UsageError(
+                    f"The collection {collection} has no embedding model.", next_step=f"Name one: mmos rag reembed MODEL -C {collection}"
+                )
+            if known is not None and known.model != model and not anew:
+                raise UsageError(
+                    f"The collection {collection} has vectors of {known.model}, not of {model}.",
+                    next_step=f"To replace them: mmos rag reembed {model} -C {collection}",
+                )
+            if anew:
+                await self._vectors.forget(shelf)
+            return await self._vectors.fill(shelf, model, on_step)
+
     # ---------------------------------------------------------------- finding
 
     async def search(self, collection: str, query: Query) -> list[Passage]:
@@ -145,8 +192,7 @@ class Library:
         frequencies = await self._frequencies(opened)
         texts = [indexed(row.title, row.path) + row.text for row in rows]
         scores: Sequence[float] = await on_thread(rank, query.text, texts, frequencies)
-        if self._vectors is not None:
-            scores = await self._vectors.add_to(opened.shelf, query, rows, scores)
+        scores = await self._vectors.add_to(opened.shelf, query, rows, scores)
         ranked = sorted(zip(scores, rows, strict=True), key=lambda pair: -pair[0])
         if ranked[0][0] < query.threshold:
             return []
@@ -198,6 +244,7 @@ class Library:
             kept = await (await self._shelf(collection)).sources()
             if sources is None:
                 self._open.pop(collection, None)
+                self._vectors.close(collection)
                 await to_end(self._store.drop(collection))
                 return len(kept)
             there = {one for one in sources if one in kept}

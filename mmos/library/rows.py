@@ -78,7 +78,7 @@ def pieces_schema() -> Any:
     # The text of a piece stands in `indexed`, after `head` characters of title and headings. It is not kept twice.
     texts = [pa.field(name, pa.string()) for name in ("source", "indexed", "title", "path", "language", "content", "gap")]
     numbers = [*(pa.field(name, pa.int64()) for name in ("start", "end", "head")), pa.field("changed", pa.float64())]
-    return pa.schema([_key("id"), *texts, *numbers])
+    return pa.schema([key_field("id"), *texts, *numbers])
 
 
 def sources_schema() -> Any:
@@ -91,16 +91,16 @@ def sources_schema() -> Any:
         pa.field("pieces", pa.int64()),
         pa.field("added", pa.float64()),
     ]
-    return pa.schema([_key("source"), *texts, pa.field("roots", pa.list_(pa.string())), *numbers])
+    return pa.schema([key_field("source"), *texts, pa.field("roots", pa.list_(pa.string())), *numbers])
 
 
 def about_schema() -> Any:
     import pyarrow as pa
 
-    return pa.schema([_key("key"), pa.field("value", pa.binary())])
+    return pa.schema([key_field("key"), pa.field("value", pa.binary())])
 
 
-def _key(name: str) -> Any:
+def key_field(name: str) -> Any:
     import pyarrow as pa
 
     return pa.field(name, pa.string(), nullable=False, metadata=_KEY)

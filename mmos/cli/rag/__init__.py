@@ -8,6 +8,7 @@ from mmos.cli.hints import HintingGroup
 from mmos.cli.rag.add import add
 from mmos.cli.rag.delete import delete
 from mmos.cli.rag.list import list_all
+from mmos.cli.rag.reembed import reembed
 from mmos.cli.rag.search import search
 from mmos.cli.rag.show import show
 
@@ -23,5 +24,5 @@ def rag() -> None:
     """
 
 
-for command in (add, search, list_all, show, delete):
+for command in (add, search, list_all, show, delete, reembed):
     rag.add_command(command)

@@ -12,6 +12,8 @@ import click
 
 from mmos.cli.options import Options, run_to_end, shared_options
 from mmos.cli.output import print_json, whole_seconds
+from mmos.cli.rag.embedding import embed as make_vectors
+from mmos.cli.rag.embedding import library_with_hosts, told
 from mmos.cli.rag.given import STDIN, in_lines, on_stdin
 from mmos.cli.rag.opening import collection_of, collection_option, library_of
 from mmos.cli.rag.progress import Progress
@@ -78,9 +80,16 @@ class Given:
 )
 @click.option("--no-ignore", "ignore", is_flag=True, default=True, flag_value=False, help="Also add what .gitignore files name.")
 @click.option("--jsonl", is_flag=True, help='Read lines of JSON, each {"source", "text"} and perhaps "title" and "language".')
+@click.option(
+    "--embed",
+    default="",
+    metavar="MODEL",
+    help="Then make vectors with this embedding model of a host, or with minilm in this process. Later additions get them, too.",
+)
+@click.option("--no-embed", is_flag=True, help="Make no vectors now.")
 @click.option("--dry-run", is_flag=True, help="Show what would be read, but add nothing.")
 @shared_options
-def add(options: Options, collection: str, **given: Any) -> int:
+def add(options: Options, collection: str, embed: str, *, no_embed: bool, **given: Any) -> int:
     """Add files and folders to a collection. Only what has changed is read again, and what is gone from a folder leaves the collection.
 
     What .gitignore names is left out. `-` reads one text from stdin. After Ctrl-C the same command goes on.
@@ -93,10 +102,12 @@ def add(options: Options, collection: str, **given: Any) -> int:
     wanted, name = Given(**given), collection_of(options, collection)
     if name == RESERVED:
         raise click.UsageError("The collection 'runs' has your earlier runs, and nothing is added to it. Choose another name.")
-    return run_to_end(lambda: _add(options, wanted, name))
+    if embed and no_embed:
+        raise click.UsageError("--embed and --no-embed cannot be used together.")
+    return run_to_end(lambda: _add(options, wanted, name, None if no_embed else embed))
 
 
-async def _add(options: Options, given: Given, name: str) -> int:
+async def _add(options: Options, given: Given, name: str, model: str | None) -> int:
     if given.dry_run:
         return _tell_plan(options, name, list(given.sources()))
     library, began = library_of(options), time.monotonic()
@@ -111,7 +122,22 @@ async def _add(options: Options, given: Given, name: str) -> int:
     except asyncio.CancelledError:
         click.echo("Stopped. What was added stays, and the same command goes on.", err=True)
         raise
-    return _tell(options, given, name, added, time.monotonic() - began)
+    code = _tell(options, given, name, added, time.monotonic() - began)
+    if model is not None and not code:
+        await _embed(options, name, model)
+    return code
+
+
+async def _embed(options: Options, name: str, model: str) -> None:
+    """Make the vectors that are missing, if the collection has some, or is to have some."""
+    async with library_with_hosts(options) as library:
+        rag = options.source().orchestration.rag
+        configured = rag.embedding_model if "embedding_model" in rag.model_fields_set else ""
+        if not (wanted := model or (await library.about(name)).embedding.get("model", "") or configured):
+            return
+        found = await make_vectors(library, name, wanted)
+    if found.pieces and not options.json:
+        click.echo(f"{name}: {told(found)}")
 
 
 # ---------------------------------------------------------------- what is said of it

@@ -42,21 +42,28 @@ async def _collections(options: Options) -> None:
     elif not rows:
         click.echo(EMPTY, err=True)
     else:
-        heads = ("COLLECTION", "SOURCES", "PIECES", "SIZE", "CHANGED")
+        heads = ("COLLECTION", "SOURCES", "PIECES", "SIZE", "CHANGED", "VECTORS")
         table(
             heads,
             [
-                (row["collection"], f"{row['sources']:,}", f"{row['pieces']:,}", how_much(row["bytes"]), when(row["changed"]))
+                (
+                    row["collection"],
+                    f"{row['sources']:,}",
+                    f"{row['pieces']:,}",
+                    how_much(row["bytes"]),
+                    when(row["changed"]),
+                    (row["embedding"] or {}).get("model", "-"),
+                )
                 for row in rows
             ],
         )
 
 
 async def _about(library: Library, name: str) -> dict[str, Any]:
-    kept = await library.sources(name)
+    about = await library.about(name)
     return {
-        "collection": name, "sources": len(kept), "pieces": sum(one.pieces for one in kept), "bytes": sum(one.size for one in kept),
-        "changed": max((one.added for one in kept), default=0.0),
+        "collection": name, "sources": about.sources, "pieces": about.pieces, "bytes": about.bytes, "changed": about.changed,
+        "embedding": dict(about.embedding) or None,
     }  # fmt: skip
 
 

@@ -12,7 +12,8 @@ from mmos.cli.lines import Form, answer_each, jsonl_option, lines_of
 from mmos.cli.moments import Moment
 from mmos.cli.options import Options, options_of, run_to_end, shared_options
 from mmos.cli.output import print_json
-from mmos.cli.rag.opening import each_there, library_of
+from mmos.cli.rag.embedding import library_with_hosts
+from mmos.cli.rag.opening import each_there
 from mmos.cli.rag.passages import as_json, in_a_line, show_passages
 
 if TYPE_CHECKING:
@@ -76,9 +77,9 @@ def search(options: Options, text: str | None, collections: tuple[str, ...], jso
 
 
 async def _search(options: Options, named: Sequence[str], wanted: Wanted, text: str) -> int:
-    library = library_of(options)
-    names = each_there(options, library, named)
-    found = await _find(library, names, wanted, text)
+    async with library_with_hosts(options) as library:
+        names = each_there(options, library, named)
+        found = await _find(library, names, wanted, text)
     if options.json:
         print_json({"version": 1, "query": text, "collections": names, "results": list(map(as_json, found))})
     elif found:
@@ -90,14 +91,14 @@ async def _search(options: Options, named: Sequence[str], wanted: Wanted, text: 
 
 async def _search_lines(options: Options, named: Sequence[str], wanted: Wanted, file: str) -> int:
     """Answer each line. The collections stay open."""
-    library = library_of(options)
-    names = each_there(options, library, named)
+    async with library_with_hosts(options) as library:
+        names = each_there(options, library, named)
 
-    async def answer(fields: Mapping[str, Any]) -> dict[str, Any]:
-        return {"results": list(map(in_a_line, await _find(library, names, wanted, fields["query"])))}
+        async def answer(fields: Mapping[str, Any]) -> dict[str, Any]:
+            return {"results": list(map(in_a_line, await _find(library, names, wanted, fields["query"])))}
 
-    with lines_of(file, HINT) as lines:
-        return await answer_each(lines, FORM, answer, AT_ONCE)
+        with lines_of(file, HINT) as lines:
+            return await answer_each(lines, FORM, answer, AT_ONCE)
 
 
 async def _find(library: Library, names: Sequence[str], wanted: Wanted, text: str) -> list[Passage]:
