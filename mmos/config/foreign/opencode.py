@@ -29,7 +29,9 @@ MODEL_KEYS = (
 PROVIDERS = {**KINDS, "lmstudio": "lmstudio", "lm_studio": "lmstudio"}
 """What a provider is among ours."""
 WHY_ARBITER = "The first model of the first pattern. OpenCode has no arbiter; it answers what is asked without a pattern."
-NO_LIBRARY = "MMOS has no library of documents yet, so the members work without it. There it will be rag: "
+RAG_KEYS = ("enabled", "collection", "top_k", "similarity_threshold", "embedding_model", "query_rewriting", "query_rewriting_method")
+USUAL_REWRITING = "hyde"
+REWRITINGS = {name: name for name in ("hyde", "expansion", "rewrite", "none")}
 
 
 def translated(file: Document) -> Document:
@@ -153,7 +155,19 @@ class Reading:
         self._values(place, shape, part)
         weights(part["weights"], key, "model")
         if part["rag"] and part["rag"]["enabled"].value is not False:
-            part["rag"].note(f"{NO_LIBRARY}{_library(part['rag'])}")
+            self._rag((*place, "rag"), part["rag"])
+
+    def _rag(self, place: tuple[str, ...], part: Part) -> None:
+        """What the members read of the library. Its documents are elsewhere, and MMOS cannot read them there."""
+        part.only(*RAG_KEYS)
+        self.draft.put(place, {}, part)
+        for key in ("collection", "top_k", "similarity_threshold", "embedding_model"):
+            part[key].copy(place)
+        if part["query_rewriting"].value is True:
+            method = part["query_rewriting_method"]
+            self.draft.put((*place, "query_rewriting"), method.one_of(REWRITINGS) or USUAL_REWRITING, method or part["query_rewriting"])
+        name = part["collection"].text()
+        part.note(f"MMOS has its own library. Add the documents again: mmos rag add PATH{f' -C {shown(name)}' if name else ''}")
 
     def _values(self, place: tuple[str, str], shape: str, part: Part) -> None:
         for key in ("enabled", "description", "aggregation_prompt", "max_steps", "min_members", "samples", "validate", "quality_threshold"):
@@ -215,12 +229,3 @@ class Reading:
         is_meant = any("server" not in member and member.get("provider", "ollama") == "ollama" for member in members)
         if servers and is_meant and all("kind" in server for server in servers.values()):
             self.draft.put(("servers", valid_key("local", servers), "url"), USUAL_ADDRESS, self.root["multi_model_patterns"])
-
-
-def _library(part: Part) -> str:
-    """The section `rag` in our keys."""
-    keys = ("collection", "top_k", "similarity_threshold", "embedding_model")
-    said = [f"{key}: {shown(part[key].text())}" for key in keys if part[key]]
-    if part["query_rewriting"].value is True:
-        said.append(f"query_rewriting: {shown(part['query_rewriting_method'].text() or 'hyde')}")
-    return f"{{{', '.join(said)}}}"
