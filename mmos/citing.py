@@ -35,7 +35,9 @@ class Asked:
     call: str = ""
 
 
-def record(scope: Scope, asked: Asked, passages: Iterable[Passage], queries: Sequence[str] = (), why: str = "") -> PassagesFound:
+def record(
+    scope: Scope, asked: Asked, passages: Iterable[Passage], queries: Sequence[str] = (), why: str = "", seconds: float = 0.0
+) -> PassagesFound:
     """Record what was found. A passage that the run has already keeps its number."""
     known = {_key(one): one["number"] for one in scope.view.passages}
     count, rows = scope.conversation.passages, list[Mapping[str, Any]]()
@@ -48,7 +50,9 @@ def record(scope: Scope, asked: Asked, passages: Iterable[Passage], queries: Seq
         if number is None:
             number = count = count + 1
         rows.append({"number": number, **row})
-    found = PassagesFound(asked.place, asked.query, asked.collection, asked.by, asked.call, tuple(rows), tuple(queries), why)
+    found = PassagesFound(
+        asked.place, asked.query, asked.collection, asked.by, asked.call, tuple(rows), tuple(queries), why, max(0.0, seconds)
+    )
     scope.record(found)
     return found
 

@@ -155,7 +155,7 @@ async def test_without_the_collection_the_pattern_goes_on_and_says_so(state: Pat
         assert answer.status == "answered"
         warning, cited = answer.view.warnings
         assert cited == "The answer cites [1], but no passage was given."
-        assert warning.startswith("The members of the pattern ask read nothing of the library. There is no collection 'missing'.")
+        assert warning.startswith("The pattern ask is without passages of the library. There is no collection 'missing'.")
         assert not any("The collection" in prompt for prompt in prompts(on, "coding", "analysis"))
 
 

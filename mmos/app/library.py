@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmos import citing
@@ -13,15 +13,25 @@ from mmos.citing import Asked
 from mmos.config.library_place import place_of
 from mmos.config.library_schema import PatternRag, Rag
 from mmos.config.load import Config
-from mmos.context import Answer
-from mmos.errors import UsageError
+from mmos.config.wording import perhaps
+from mmos.context import Answer, Context
+from mmos.errors import NotFound, UsageError, UserError
+from mmos.journal import Journal
+from mmos.library.locking import is_address
 from mmos.library_events import PassagesFound
 from mmos.participant.loop import Exchange
+from mmos.prompting.templates import Templates
 from mmos.scope import Scope
 
 if TYPE_CHECKING:
     from mmos.fleet.fleet import Fleet
     from mmos.library.library import Library
+    from mmos.library.passages import Passage
+
+RUNS = "runs"
+"""The collection of earlier runs."""
+SECONDS = 20.0
+"""How long a look-up may take."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +47,8 @@ class Terms:
 class Shelves:
     """The library as runs see it."""
 
-    def __init__(self, config: Config, fleet: Fleet, state: Path | None) -> None:
-        self._config, self._fleet, self._state = config, fleet, state
+    def __init__(self, config: Config, fleet: Fleet, journal: Journal, templates: Templates) -> None:
+        self._config, self._fleet, self._journal, self._templates = config, fleet, journal, templates
 
     @property
     def keys(self) -> Rag:
@@ -47,7 +57,7 @@ class Shelves:
     @property
     def place(self) -> str:
         """Where the collections are. Empty: nowhere."""
-        return place_of(self._config, self._state)
+        return place_of(self._config, self._journal.folder)
 
     @cached_property
     def library(self) -> Library:
@@ -65,12 +75,17 @@ class Shelves:
         """The collections that there were when they were first asked for."""
         from mmos.library.store import names_in
 
-        return names_in(self.place) if self.place else []
+        return [name for name in names_in(self.place) if name != RUNS] if self.place else []
+
+    @property
+    def offered(self) -> list[str]:
+        """The collections that models may search."""
+        return [*self.collections, *([RUNS] if self.keys.runs and self._journal.folder is not None else [])]
 
     @property
     def usual(self) -> str:
         """The collection that is meant when nobody names one."""
-        return self.keys.collection or next(iter(self.collections), "")
+        return self.keys.collection or next(iter(self.offered), "")
 
     def terms(self, collection: str = "", keys: PatternRag | None = None) -> Terms:
         """How a collection is looked up: as the pattern says, then the collection, then `rag`."""
@@ -85,12 +100,37 @@ class Shelves:
 
         return Terms(name, int(str(value("top_k"))), float(str(value("similarity_threshold"))), str(value("query_rewriting")))
 
-    async def look_up(self, scope: Scope, asked: Asked, terms: Terms | None = None) -> PassagesFound:
+    async def look_up(self, context: Context, asked: Asked, terms: Terms | None = None) -> PassagesFound:
+        """Look a question up, and record what was found. Raises `UserError` if the library cannot be read, and `TimeoutError` if that takes too long."""
+        from mmos.app.rewording import reworded
+
+        terms, start = terms or self.terms(asked.collection), context.scope.clock()
+        others = await reworded(context, self._config, asked.query, terms.rewriting, self._templates)
+        async with asyncio.timeout(SECONDS):
+            found = await self._search(terms, asked.query, others)
+        asked = replace(asked, collection=terms.collection)
+        return citing.record(context.scope, asked, found, others, seconds=context.scope.clock() - start)
+
+    async def _search(self, terms: Terms, question: str, others: tuple[str, ...]) -> list[Passage]:
         from mmos.library.passages import Query
 
-        terms = terms or self.terms(asked.collection)
-        found = await self.library.search(terms.collection, Query(asked.query, terms.top_k, terms.threshold))
-        return citing.record(scope, replace(asked, collection=terms.collection), found)
+        query = Query(question, terms.top_k, terms.threshold, others=others)
+        if terms.collection != RUNS:
+            return await self.library.search(terms.collection, query)
+        from mmos.app.archive import Archive
+
+        if not self.keys.runs or self._journal.folder is None:
+            raise UsageError("Models may not look into earlier runs.", next_step="To allow it, write rag.runs: true in the configuration.")
+        return await Archive(self._journal, self._journal.folder).search(query)
+
+    def check(self, terms: Terms) -> None:
+        """Raise if a collection is not there, before a run begins."""
+        names = self.collections
+        if terms.collection not in names and terms.collection != RUNS and not is_address(self.place):
+            raise NotFound(
+                f"There is no collection {terms.collection!r}{perhaps(terms.collection, names) or '.'}",
+                next_step=f"Collections: {', '.join(names)}." if names else f"Add documents: mmos rag add PATH -C {terms.collection}",
+            )
 
 
 @dataclass(frozen=True)
@@ -103,6 +143,17 @@ class LookingUp:
     async def exchange(self, exchange: Exchange, go_on: Callable[[Exchange], Awaitable[Answer]]) -> Answer:
         scope = exchange.scope
         if not scope.depth and scope.lane not in scope.view.passages.by_place:
-            task = exchange.scope.exchange.messages[0].content
-            await self.shelves.look_up(scope, Asked(scope.lane, task, self.terms.collection), self.terms)
+            context = Context(scope, exchange.room, "library")
+            asked = Asked(scope.lane, scope.exchange.messages[0].content, self.terms.collection)
+            try:
+                await self.shelves.look_up(context, asked, self.terms)
+            except (UserError, TimeoutError) as error:
+                without(scope, asked, error, "The answer")
         return await go_on(exchange)
+
+
+def without(scope: Scope, asked: Asked, error: UserError | TimeoutError, who: str) -> None:
+    """Go on without passages, and say why."""
+    why = error.message if isinstance(error, UserError) else f"The library did not answer within {SECONDS:g} s."
+    scope.warn(f"{who} is without passages of the library. {why} {error.next_step if isinstance(error, UserError) else ''}".strip())
+    citing.record(scope, asked, (), why=why)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from mmos import citing
-from mmos.app.library import Terms
+from mmos.app.library import Terms, without
 from mmos.citing import Asked
 from mmos.config.library_schema import PatternRag
-from mmos.errors import HostError, UserError
+from mmos.context import Context
+from mmos.errors import UserError
 from mmos.library_events import PassagesFound
 from mmos.scope import Scope
 from mmos.views.patterns import PATTERN
@@ -19,7 +19,7 @@ class Readable(Protocol):
     """The library as a pattern sees it."""
 
     def terms(self, collection: str = "", keys: PatternRag | None = None) -> Terms: ...
-    async def look_up(self, scope: Scope, asked: Asked, terms: Terms | None = None) -> PassagesFound: ...
+    async def look_up(self, context: Context, asked: Asked, terms: Terms | None = None) -> PassagesFound: ...
 
 
 @dataclass(frozen=True)
@@ -30,17 +30,15 @@ class PatternLookUp:
     keys: PatternRag
     name: str
 
-    async def __call__(self, scope: Scope, pattern: str, task: str) -> None:
+    async def __call__(self, context: Context, pattern: str, task: str) -> None:
         """Record what was found. A pattern that cannot be given passages goes on without them."""
+        scope, asked = context.scope, Asked(pattern, task, self.keys.collection or "", "pattern")
         if scope.view.options.get("rag") is False or self._has_them(scope, pattern):
             return
         try:
-            await self.shelves.look_up(
-                scope, Asked(pattern, task, self.keys.collection or "", "pattern"), self.shelves.terms(keys=self.keys)
-            )
-        except (UserError, HostError) as error:
-            scope.warn(f"The members of the pattern {self.name} read nothing of the library. {error.message} {error.next_step}".strip())
-            citing.record(scope, Asked(pattern, task, self.keys.collection or "", "pattern"), (), why=error.message)
+            await self.shelves.look_up(context, asked, self.shelves.terms(keys=self.keys))
+        except (UserError, TimeoutError) as error:
+            without(scope, asked, error, f"The pattern {self.name}")
 
     @staticmethod
     def _has_them(scope: Scope, pattern: str) -> bool:

@@ -30,7 +30,7 @@ class Shelving:
     def shelves(self) -> Shelves:
         from mmos.app.library import Shelves
 
-        return Shelves(self.config, self.fleet, self.journal.folder)
+        return Shelves(self.config, self.fleet, self.journal, self.templates)
 
     @property
     def library(self) -> Library:
@@ -54,9 +54,9 @@ class Shelving:
         from mmos.library.store import names_in
 
         rag, folder = self.config.orchestration.rag, self.journal.folder
-        if not (rag.store or rag.collection or (folder is not None and names_in(folder / "library"))):
+        if not (rag.store or rag.runs or (folder is not None and names_in(folder / "library"))):
             return []
         from mmos.tools.search_library import search_library
 
         shelves = self.shelves
-        return [search_library(shelves.collections, shelves.usual, shelves, self.templates)] if shelves.collections else []
+        return [search_library(shelves.offered, shelves.usual, shelves, self.templates)] if shelves.offered else []

@@ -33,7 +33,9 @@ def looking_up_for(shelving: Shelving, options: RunOptions) -> Around[Exchange] 
 
     shelves, config = shelving.shelves, shelving.config
     keys = rag_of(options, config, shelving.templates) if options.pattern or config.orchestration.patterns else None
-    return LookingUp(shelves, terms_of_run(shelves, keys, options.rag_collection, options.rag_top_k))
+    terms = terms_of_run(shelves, keys, options.rag_collection, options.rag_top_k)
+    shelves.check(terms)
+    return LookingUp(shelves, terms)
 
 
 def standing_for(shelving: Shelving, options: RunOptions) -> Around[Exchange] | None:

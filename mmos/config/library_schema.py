@@ -45,7 +45,7 @@ class Rag(PatternRag):
     """The library."""
 
     rewriting_role: RoleName | None = Field(
-        default=None, description="The role whose model writes questions in other words. Default: the role that answers."
+        default=None, description="The role whose model writes questions in other words. Default: the arbiter."
     )
     collections: dict[CollectionName, Finding] = Field(default={}, description="Other values for some collections, by name.")
     store: Text | None = Field(

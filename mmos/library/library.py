@@ -8,13 +8,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from mmos.errors import NotFound, StateDamaged, UsageError
 from mmos.library.centring import FARTHEST, around_of, span
 from mmos.library.counting import Counting, frequencies_of
 from mmos.library.embedding.minilm import NAME, MiniLm
-from mmos.library.embedding.vectors import EMBEDDING, Embedded, EmbedStep, Vectors, pinned
+from mmos.library.embedding.vectors import EMBEDDING, Embedded, EmbedStep, Pinned, Vectors, blended, pinned, weight_in
 from mmos.library.frequencies import Frequencies
 from mmos.library.ingest import Added, Ingest, Source, Step, absolute, remove, to_end
 from mmos.library.locking import writing
@@ -28,6 +29,10 @@ __all__ = ["About", "Added", "EmbedStep", "Embedded", "Library", "Step", "local"
 
 CANDIDATES = 50
 """Pieces that are ranked."""
+VECTOR_CANDIDATES = 100
+"""So many of them if there are vectors, which bring up what has few words of the question."""
+OTHERS = 0.5
+"""What the question in other words counts beside the question itself."""
 SPARE = 2
 """So many times as many pieces as are wanted are looked at, because some of their passages may be the same."""
 _SAME = 0.5
@@ -56,6 +61,7 @@ class _Open:
     shelf: Shelf
     version: tuple[int, int] = (-1, -1)
     frequencies: Frequencies = field(default_factory=Frequencies)
+    embedding: Pinned | None = None
 
 
 @cache
@@ -186,13 +192,20 @@ class Library:
             return await self._search(await self._opened(collection), query)
 
     async def _search(self, opened: _Open, query: Query) -> list[Passage]:
-        rows = await opened.shelf.candidates(query.text, query.where, CANDIDATES)
+        await self._refresh(opened)
+        count, frequencies = VECTOR_CANDIDATES if weight_in(opened.embedding, query) else CANDIDATES, opened.frequencies
+        rows = await opened.shelf.candidates(query.text, query.where, count)
+        for other in query.others:
+            there = {row.id for row in rows}
+            rows += [row for row in await opened.shelf.candidates(other, query.where, CANDIDATES // 2) if row.id not in there]
         if not rows:
             return []
-        frequencies = await self._frequencies(opened)
         texts = [indexed(row.title, row.path) + row.text for row in rows]
         scores: Sequence[float] = await on_thread(rank, query.text, texts, frequencies)
-        scores = await self._vectors.add_to(opened.shelf, query, rows, scores)
+        if query.others:
+            told = [await on_thread(rank, other, texts, frequencies) for other in query.others]
+            scores = blended(scores, [fmean(one) for one in zip(*told, strict=True)], OTHERS)
+        scores = await self._vectors.add_to(opened.shelf, opened.embedding, query, rows, scores)
         ranked = sorted(zip(scores, rows, strict=True), key=lambda pair: -pair[0])
         if ranked[0][0] < query.threshold:
             return []
@@ -201,11 +214,12 @@ class Library:
         passages: list[Passage] = await on_thread(_passages, opened.shelf.name, query, some, near, frequencies)
         return passages
 
-    async def _frequencies(self, opened: _Open) -> Frequencies:
+    async def _refresh(self, opened: _Open) -> None:
+        """Read what is known of the collection, if it has changed."""
         version = await opened.shelf.version()
         if version != opened.version:
-            opened.frequencies, opened.version = await frequencies_of(opened.shelf), version
-        return opened.frequencies
+            opened.frequencies, opened.embedding = await frequencies_of(opened.shelf), await pinned(opened.shelf)
+            opened.version = version
 
     # ---------------------------------------------------------------- what is there
 

@@ -45,7 +45,7 @@ async def carry(
     if pattern not in scope.view.patterns.by_id:
         scope.record(begun(context, plan, pattern))
     if plan.look_up is not None and pattern not in scope.view.passages.by_place:
-        await plan.look_up(scope, pattern, query or _task_of(context, message))
+        await plan.look_up(context, pattern, query or _task_of(context, message))
     work = Work(context, plan, message, pattern, aloud, turns_of(context, plan))
     start = scope.clock()
     try:

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mmos.config.patterns_schema import USUAL_AGGREGATION
-from mmos.context import Participant
+from mmos.context import Context, Participant
 from mmos.patterns.insight import Insight, NoInsight
 from mmos.prompting.templates import Templates
-from mmos.scope import Scope
 
 if TYPE_CHECKING:  # most patterns choose nobody
     from mmos.choice.classifier import Classification
@@ -49,7 +48,7 @@ class Guide(Protocol):
 class LookUp(Protocol):
     """Looks a task up in the library, and records what was found for the members of a pattern."""
 
-    async def __call__(self, scope: Scope, pattern: str, task: str) -> object: ...
+    async def __call__(self, context: Context, pattern: str, task: str) -> object: ...
 
 
 @dataclass(frozen=True)

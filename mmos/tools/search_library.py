@@ -9,9 +9,9 @@ from mmos import citing
 from mmos.calls.spec import Spec
 from mmos.citing import Asked
 from mmos.context import Context
+from mmos.errors import ToolError, UserError
 from mmos.library_events import PassagesFound
 from mmos.prompting.templates import Templates
-from mmos.scope import Scope
 from mmos.toolbox import Tool, parameters_of
 
 SEARCH_LIBRARY = "search_library"
@@ -20,7 +20,7 @@ SEARCH_LIBRARY = "search_library"
 class LookUp(Protocol):
     """Looks questions up in the library, and records what was found."""
 
-    async def look_up(self, scope: Scope, asked: Asked) -> PassagesFound: ...
+    async def look_up(self, context: Context, asked: Asked) -> PassagesFound: ...
 
 
 def search_library(collections: Sequence[str], usual: str, library: LookUp, templates: Templates) -> Tool:
@@ -29,7 +29,10 @@ def search_library(collections: Sequence[str], usual: str, library: LookUp, temp
     async def run(context: Context, arguments: Mapping[str, Any]) -> str:
         collection = arguments.get("collection") or usual
         asked = Asked(context.scope.lane, arguments["query"], collection, "call", context.call)
-        found = await library.look_up(context.scope, asked)
+        try:
+            found = await library.look_up(context, asked)
+        except UserError as error:
+            raise ToolError(error.message) from error
         if not found.passages:
             return templates.fill("passages_none", collection=collection)
         return templates.fill("passages_result", passages=citing.written(found.passages, templates))

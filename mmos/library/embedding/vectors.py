@@ -67,6 +67,11 @@ async def pinned(shelf: Shelf) -> Pinned | None:
     return Pinned(**json.loads(kept)) if kept else None
 
 
+def weight_in(known: Pinned | None, query: Query) -> float:
+    """What vectors count in a search."""
+    return 0.0 if known is None else known.weight if query.weight is None else query.weight
+
+
 class Vectors:
     """The vectors of the collections of a library."""
 
@@ -83,10 +88,11 @@ class Vectors:
 
     # ---------------------------------------------------------------- searching
 
-    async def add_to(self, shelf: Shelf, query: Query, rows: Sequence[Row], scores: Sequence[float]) -> Sequence[float]:
+    async def add_to(
+        self, shelf: Shelf, known: Pinned | None, query: Query, rows: Sequence[Row], scores: Sequence[float]
+    ) -> Sequence[float]:
         """The scores with what vectors say. Whatever is in the way of it, words alone do."""
-        known = await pinned(shelf) if query.weight != 0 else None
-        weight = 0.0 if known is None else known.weight if query.weight is None else query.weight
+        weight = weight_in(known, query)
         if known is None or not weight:
             return scores
         try:
