@@ -169,7 +169,9 @@ class Execution:
 
     async def confirm(self, go_on: Next) -> str:
         """Ask the user about a call that is also in a text that the caller has read: perhaps the author of that text wants it, and not the model."""
-        if not self.chosen.effects or not self._is_copied():
+        if (passages := self.scope.conversation.passages_read) and self._is_in(Seen(passages)):
+            raise ToolDenied(self._templates.fill("passage_call"))  # whoever wrote a document gives no orders here
+        if not self.chosen.effects or not self._is_in(Seen([*self.scope.read(), *self.scope.view.recoveries.faults()], own=self.call)):
             return await go_on(self)
         call, role = self.call, self.scope.role
         text = f"A text that {role} has read contains this call: {self._spelling()}. Should MMOS make it?"
@@ -303,10 +305,8 @@ class Execution:
         """The same with a tool. Written out, because `replace` takes as long as all rungs together."""
         return Execution(call, self.box, self.app_tools, self.scope, self.room, tool, self.original or self.call, self.terms)
 
-    def _is_copied(self) -> bool:
-        """Whether the call, as it is or as it was written, is in a text that the caller read, or that was read for it after a failure."""
+    def _is_in(self, texts: Seen) -> bool:
         call, parameters = self.call, self.chosen.spec.parameters.get("properties", ())
-        texts = Seen([*self.scope.read(), *self.scope.view.recoveries.faults()], own=call)
         return any(
             texts.quotes(call.name, form.arguments, spelling=form.name, parameters=parameters) for form in (call, self.original or call)
         )

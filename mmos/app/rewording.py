@@ -38,12 +38,16 @@ async def reworded(context: Context, config: Config, question: str, method: str,
     except PASS_ON:
         raise
     except MmosError as error:
-        context.scope.warn(
-            f"The question was looked up in the library as it is, because {role.model} did not write it in other words. {error.message}"
-        )
-        return ()
-    texts = answer.data["texts"] if isinstance(answer.data, dict) else []
-    return tuple(text[:LONGEST] for text in dict.fromkeys(map(str.strip, texts)) if text and text != question)[:MOST]
+        return _as_it_is(context, role.model, error.message)
+    if not isinstance(answer.data, dict):
+        return _as_it_is(context, role.model, "Its answer was not the list that was asked for.")
+    texts = dict.fromkeys(map(str.strip, answer.data["texts"]))
+    return tuple(text[:LONGEST] for text in texts if text and text != question)[:MOST]
+
+
+def _as_it_is(context: Context, model: str, why: str) -> tuple[str, ...]:
+    context.scope.warn(f"The question was looked up in the library as it is, because {model} did not write it in other words. {why}")
+    return ()
 
 
 def _task(method: str, question: str, templates: Templates) -> str:

@@ -11,7 +11,7 @@ import orjson
 from mmos.rehearsal.consulting import combine, consult, roles
 from mmos.rehearsal.naming import mentions, named_calls
 from mmos.rehearsal.opposing import contradiction
-from mmos.rehearsal.passages import from_notes, note
+from mmos.rehearsal.passages import from_documents, from_notes, note
 from mmos.rehearsal.personas import Contradict, Leak, Model, Rule, Skill, Step, Turn, When, unfold
 from mmos.rehearsal.pieces import BadByte, Call, Cut, Fail, Finish, Loop, Piece, Ramble, Raw, Say, Stall, Think
 from mmos.rehearsal.prompt import Prompt
@@ -60,6 +60,7 @@ def _persona(model: Model, prompt: Prompt) -> list[Piece]:
         return [looking]
     together = bring_together(prompt) if model.named_tools else None
     asked = _from_notes(prompt) or together or _named_tools(model, prompt)
+    asked = asked or _from_documents(prompt)
     return _with_signature(asked or _verdict(prompt) or _by_rules(model, prompt) or _habit(model, prompt), model.signature)
 
 
@@ -76,6 +77,10 @@ def _verdict(prompt: Prompt) -> list[Piece]:
 
 def _from_notes(prompt: Prompt) -> list[Piece]:
     return [] if prompt.results or (answer := from_notes(prompt)) is None else [Say(answer)]
+
+
+def _from_documents(prompt: Prompt) -> list[Piece]:
+    return [] if prompt.results or (answer := from_documents(prompt)) is None else [Say(answer)]
 
 
 def _by_rules(model: Model, prompt: Prompt) -> list[Piece]:

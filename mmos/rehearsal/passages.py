@@ -94,6 +94,16 @@ def from_notes(prompt: Prompt) -> str | None:
     return "\n".join(["The text says:", *found, *missing]) if found else "\n".join(["The text says nothing about it.", *missing])
 
 
+def from_documents(prompt: Prompt) -> str | None:
+    """The answer from passages of documents, with their numbers. None: no passage has words of the task."""
+    best = [
+        (len(_stems(prompt.task) & _stems(sentence)), -number, f"{sentence} [{number}]")
+        for number, text in prompt.documents.items()
+        for sentence in passages(prompt.task, text)
+    ]
+    return max(best)[2] if best else None
+
+
 def passages(request: str, text: str) -> list[str]:
     """The sentences that have most words of the request."""
     wanted = _stems(request)

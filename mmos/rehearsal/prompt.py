@@ -20,6 +20,8 @@ WHOLE = re.compile(r"\A\[[^\]]*?(artifact:[\w-]+)[^\]]*\]")
 OPENING = re.compile(r"^(<{3,})\n", re.MULTILINE)
 """How a quoted text begins; a line with as many of `>` ends it."""
 INTRODUCTION = re.compile(r"\A(?:\[[^\]\n]{1,100}:\]\n)?(?=<<<)")
+DOCUMENT = re.compile(r"^\[(\d{1,4})\] [^\n]*\n(<{3,})\n", re.MULTILINE)
+"""How a numbered passage of a document begins. It ends like a quoted text."""
 NOTE = re.compile(r"\A\[[A-Z].*?\.\]\n\n", re.DOTALL)
 """Sentences in brackets, in a paragraph of their own before the user's words. A note may name tools that nobody asks for."""
 FAILURE = re.compile(r"\A\W{0,3}(?:error|failed|unknown tool|no such|there is no|invalid)\b", re.IGNORECASE)
@@ -104,8 +106,17 @@ class Prompt:
 
     @cached_property
     def user_text(self) -> str:
-        """The newest message of the user, without a note that a program put before it."""
-        return NOTE.sub("", text_of(self.messages[self._task_place])) if self._task_place >= 0 else ""
+        """The newest message of the user, without a note that a program put before it, and without passages of documents."""
+        return NOTE.sub("", self._documented[1]) if self._task_place >= 0 else ""
+
+    @property
+    def documents(self) -> Mapping[int, str]:
+        """The passages of documents before the task, by their numbers."""
+        return self._documented[0]
+
+    @cached_property
+    def _documented(self) -> tuple[dict[int, str], str]:
+        return documents_in(text_of(self.messages[self._task_place])) if self._task_place >= 0 else ({}, "")
 
     @property
     def task(self) -> str:
@@ -158,6 +169,18 @@ def quoted(text: str) -> tuple[str, str]:
         return "", ""
     inner, closed, rest = text[opening.end() :].partition("\n" + ">" * len(opening.group(1)))
     return (inner, rest) if closed else ("", "")
+
+
+def documents_in(text: str) -> tuple[dict[int, str], str]:
+    """The numbered passages that a text begins with, after some sentences about them, and what follows them."""
+    found: dict[int, str] = {}
+    rest = text
+    while (begins := DOCUMENT.search(rest)) is not None and (not found or not rest[: begins.start()].strip()):
+        inner, closed, after = rest[begins.end() :].partition("\n" + ">" * len(begins[2]))
+        if not closed:
+            break
+        found[int(begins[1])], rest = inner, after.lstrip(">")
+    return found, rest.strip() if found else text
 
 
 def unquoted(text: str) -> str:

@@ -156,6 +156,8 @@ class Conversation:
         """The highest number of a passage of the library that the thread was given."""
         self.given: list[Message] = []
         """The passages that stood in tails of prompts. No message has them, but models have read them."""
+        self.passages_read: list[Message] = []
+        """All passages, also those that a tool gave."""
         self._requests: dict[tuple[str, str], QuestionAsked] = {}
         """By run and question: the requests for approval."""
         self.newest = 0
@@ -248,8 +250,9 @@ class Conversation:
     def _give(self, _run: str, event: PassagesFound) -> None:
         rows = [*rows_of(event)]
         self.passages = max([self.passages, *(row["number"] for row in rows)])
-        if rows and event.by != "call":
-            self.given.append(Message("tool", "\n".join(f"{row['source']} {row['path']}\n{row['text']}" for row in rows)))
+        if rows:
+            self.passages_read.append(Message("tool", "\n".join(f"{row['source']} {row['path']}\n{row['text']}" for row in rows)))
+            self.given += self.passages_read[-1:] if event.by != "call" else []
 
     def _withdraw(self, run: str, _: RunWithdrawn) -> None:
         """Remove a run's exchanges from the histories, as far as they are the newest and no other run that still counts has used them."""

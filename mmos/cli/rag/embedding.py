@@ -57,7 +57,8 @@ async def library_with_hosts(options: Options) -> AsyncIterator[Library]:
     from mmos.config.library_place import place_of
     from mmos.library.library import Library, local
 
-    config, known = options.source(), dict[str, Embedder]()
+    config = options.source()
+    known: dict[str, Embedder] = {}
     async with AsyncExitStack() as stack:
 
         def embedder(model: str) -> Embedder:
