@@ -211,6 +211,8 @@ MORE: dict[tuple[str, ...], list[list[str]]] = {
     ("rag", "add"): [[EVIL, "-C", "evil"]],
     ("rag", "search"): [[EVIL, "-C", "evil"], ["forged", "-C", "evil"], ["forged", "-C", EVIL]],
     ("rag", "list"): [["-C", "evil"]],
+    ("rag", "reembed"): [[EVIL, "-C", "evil"]],
+    ("rag", "evaluate"): [[EVIL, "-C", "evil"], ["-C", EVIL]],
     ("rag", "show"): [[EVIL, "-C", "evil"], [f"{EVIL}x", "-C", "evil"]],
     ("rag", "delete"): [["*", "-C", "evil", "--dry-run"], [EVIL, "-C", "evil"]],
     ("cache", "clear"): [["--model", EVIL], ["--all", "--yes"]],

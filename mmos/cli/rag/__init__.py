@@ -7,6 +7,7 @@ import click
 from mmos.cli.hints import HintingGroup
 from mmos.cli.rag.add import add
 from mmos.cli.rag.delete import delete
+from mmos.cli.rag.evaluate import evaluate
 from mmos.cli.rag.list import list_all
 from mmos.cli.rag.reembed import reembed
 from mmos.cli.rag.search import search
@@ -24,5 +25,5 @@ def rag() -> None:
     """
 
 
-for command in (add, search, list_all, show, delete, reembed):
+for command in (add, search, list_all, show, delete, reembed, evaluate):
     rag.add_command(command)
