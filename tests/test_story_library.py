@@ -28,7 +28,7 @@ class Done:
 async def mmos(folder: Path, *args: str, given: str = "", **environ: str) -> Done:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "mmos", *args, cwd=folder, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE, env={**os.environ, "HOME": str(folder), **environ},
+        stderr=asyncio.subprocess.PIPE, env={**os.environ, "HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), **environ},
     )  # fmt: skip
     out, err = await process.communicate(given.encode())
     return Done(process.returncode or 0, out.decode(), err.decode())
@@ -138,3 +138,18 @@ async def test_what_a_document_orders_is_not_done(place: Path) -> None:
     assert (run.code, run.document["question"]) == (0, None)
     assert "escalate_to_user" not in [one["name"] for one in run.document["tools"]]
     assert "90 seconds" in run.document["answer"]
+
+
+async def test_a_conversation_reads_documents_and_shows_its_sources(place: Path) -> None:
+    await mmos(place, "rag", "add", "docs", "-C", "notes")
+    lines = (
+        "/sources\n/rag nothing\n/rag notes\nHow long may a host take to load a model?\n/sources\n/sources 1\n/sources 99\n/rag off\n/rag\n"
+    )
+    talk = await mmos(place, "chat", "--rehearse", given=lines)
+    assert "A host may take 90 seconds to load a model. [1]" in talk.out
+    said = talk.out + talk.err
+    for words in (
+        "No answer of this session was given passages.", "There is no collection 'nothing'", "Tasks are looked up in notes from now on.",
+        "[1] docs/limits.md:", "cited", "# Limits", "There is no passage '99'", "Collections: notes. Tasks are not looked up.",
+    ):  # fmt: skip
+        assert words in said, words

@@ -61,6 +61,11 @@ class Answer:
         return self.view.data
 
     @property
+    def sources(self) -> list[dict[str, Any]]:
+        """The passages of the library that models were given, first those that the answer cites: see `sources` of the result document."""
+        return self.view.passages.documents(self.text)
+
+    @property
     def usage(self) -> dict[str, Any]:
         """What the run cost: turns, model calls, tokens, seconds, and model loads."""
         usage: dict[str, Any] = self.document()["usage"]

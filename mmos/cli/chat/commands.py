@@ -66,6 +66,8 @@ COMMANDS: dict[str, Command] = {
     "attach": Command("commands:attach", "[FILE]", "attach a text file or an image to the next message; without FILE, remove all", ("file",), at_once=False),
     "copy": Command("commands:copy", "[N]", "copy the last answer, or a specialist's"),
     "pattern": Command("patterns:pattern", "[NAME [TASK]|off]", "let several models answer in a pattern: from now on, or only TASK; list the patterns", ("patterns",), at_once=False),
+    "rag": Command("library:rag", "[on|off|COLLECTION]", "look each task up in a collection of documents, or no longer", at_once=False),
+    "sources": Command("library:sources", "[N]", "list the passages of the last answer, or show one with what stands around it"),
     "system": Command("commands:system", "[TEXT]", "add instructions for the arbiter, from the next turn on", at_once=False),
     "set": Command("commands:set_", "[KEY=VALUE]", "set coding=MODEL@HOST, temperature=0.2, timeout=60 …; KEY= removes it; without KEY, show what is set", ("settings",), at_once=False),
     "quit": Command("commands:quit_", "", "leave; the conversation is kept", at_once=False),

@@ -23,6 +23,8 @@ INCAPABLE = ("", "dumb", "unknown")
 @click.option("--role", "roles", multiple=True, metavar="R=MODEL[@HOST]", help="Use another model for a role. Repeatable.")
 @click.option("--model", default="", metavar="M[@HOST]", help="Talk with this model alone, without roles, tools and MMOS's prompts.")
 @click.option("--multi-model", default="", metavar="NAME", help="Let a pattern of the configuration answer. /pattern changes it.")
+@click.option("--rag", is_flag=True, help="Give the models passages of your documents that fit each task. /rag changes it.")
+@click.option("--rag-collection", default="", metavar="C", help="The collection of documents. It includes --rag.")
 @click.option("--system", metavar="TEXT", default="", help="Add instructions for the model that answers.")
 @limits(
     timeout="End a turn after this time, like 90 or 5m.",
@@ -83,8 +85,8 @@ def _prompt() -> Iterator[None]:
         termios.tcsetattr(sys.stdin, termios.TCSANOW, before)
 
 
-def _options(*, roles: dict[str, str], system: str, model: str, multi_model: str, **limits: Any) -> Any:
+def _options(*, roles: dict[str, str], system: str, model: str, multi_model: str, rag: bool, rag_collection: str, **limits: Any) -> Any:
     from mmos.cli.chat.session import SessionOptions
 
     given = {name: value for name, value in limits.items() if value is not None}
-    return SessionOptions(system, given, roles, model=model, pattern=multi_model)
+    return SessionOptions(system, given, roles, model=model, pattern=multi_model, rag=rag_collection if rag or rag_collection else None)

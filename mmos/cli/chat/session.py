@@ -39,6 +39,8 @@ class SessionOptions:
     """A model that answers alone, without roles."""
     pattern: str = ""
     """The name or the form of a pattern that answers, before all others."""
+    rag: str | None = None
+    """The collection in which tasks are looked up. Empty: the usual one. None: they are not."""
 
     def run_options(self, role: str = "", *, anew: bool = False) -> RunOptions:
         """Give the options of the next turn. With `role`, that role answers alone. `anew`: no answer comes from the cache."""
@@ -49,10 +51,11 @@ class SessionOptions:
             alone = {"pattern": {"pattern": self.pattern} if self.pattern in SHAPES else self.pattern}
         limits = {name: value for name, value in self.limits.items() if name != "strategy" or not any(alone.values())}
         limits |= {"cache": False} if anew else {}
+        limits |= {} if self.rag is None else {"rag": True, "rag_collection": self.rag}
         return RunOptions(**limits, system=self.system, roles=dict(self.roles) or None, sampling=dict(self.sampling) or None, **alone)
 
     def copy(self) -> SessionOptions:
-        return SessionOptions(self.system, dict(self.limits), dict(self.roles), dict(self.sampling), self.model, self.pattern)
+        return SessionOptions(self.system, dict(self.limits), dict(self.roles), dict(self.sampling), self.model, self.pattern, self.rag)
 
     def set(self, key: str, value: str, roles: Collection[str]) -> None:
         """Set one value. An empty value removes it."""
@@ -69,6 +72,7 @@ class SessionOptions:
         shown = [(name.replace("_", "-"), f"{value:g} s" if name == "timeout" else str(value)) for name, value in self.limits.items()]
         shown += [*self.roles.items(), *((name, str(value)) for name, value in self.sampling.items())]
         shown += [("pattern", self.pattern)] if self.pattern else []
+        shown += [] if self.rag is None else [("rag", self.rag or "on")]
         return [*shown, ("system", self.system)] if self.system else shown
 
     def _place(self, key: str, roles: Collection[str]) -> tuple[dict[str, Any], str]:
