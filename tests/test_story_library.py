@@ -153,3 +153,20 @@ async def test_a_conversation_reads_documents_and_shows_its_sources(place: Path)
         "[1] docs/limits.md:", "cited", "# Limits", "There is no passage '99'", "Collections: notes. Tasks are not looked up.",
     ):  # fmt: skip
         assert words in said, words
+
+
+async def test_a_comparison_shows_whether_documents_help(place: Path) -> None:
+    await mmos(place, "rag", "add", "docs", "-C", "notes")
+    kinds = [(TOPICS[number % len(TOPICS)], number) for number in range(8)]
+    cases = [
+        {"task": f"In which room stands the {topic} of kind {number}?", "expect": {"contains": f"room {number}"}} for topic, number in kinds
+    ]
+    (place / "cases.jsonl").write_text("".join(f"{json.dumps(case)}\n" for case in cases))
+    wrong = await mmos(place, "models", "compare", "arbiter", "--rag-collection", "note", "--cases", "cases.jsonl", "--rehearse")
+    assert (wrong.code, "There is no collection 'note'" in wrong.err) == (2, True)
+    compared = await mmos(
+        place, "models", "compare", "arbiter", "--rag-collection", "notes", "--cases", "cases.jsonl", "--rehearse", "--json"
+    )
+    sides = {one["side"]: one["score"] for one in compared.document["sides"]}
+    assert compared.code == 0
+    assert sides["arbiter+rag:notes"] > sides["arbiter"]

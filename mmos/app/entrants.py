@@ -19,6 +19,8 @@ from mmos.participant.cast import Cast
 from mmos.selection.checker import checker_of, is_named
 
 ROLE, STRATEGY = "role:", "strategy:"
+LIBRARY = "+rag"
+"""The end of the name of a side that reads passages of the library."""
 AUTO = "auto"
 """The judge that MMOS chooses."""
 Function = Callable[[Case], Awaitable[Given | str | None]]
@@ -28,6 +30,7 @@ class Casting(Protocol):
     """What shows which hosts a side needs: an `App`."""
 
     def cast(self, options: RunOptions) -> Cast: ...
+    def check_library(self, options: RunOptions) -> None: ...
 
 
 class Choosing(Casting, Protocol):
@@ -66,12 +69,25 @@ def entrants_of(app: Casting, sides: Sequence[str | Side]) -> list[Entrant]:
 def _of_spelling(app: Casting, spelling: str) -> Entrant:
     options = options_of(spelling)
     members = app.cast(options)  # a model or a role that is not there is an error now
+    app.check_library(options)
     servers = [choice.role.servers for member in members.values() for choice in member.choices]
     return Entrant(spelling, options, hosts=frozenset(host for one in servers for host in one) if all(servers) else frozenset())
 
 
+def with_library(sides: Sequence[str], collection: str) -> list[str]:
+    """Each side without and with passages of the library."""
+    ending = f"{LIBRARY}:{collection}" if collection else LIBRARY
+    return [name for side in sides for name in ([side] if LIBRARY in side else [side, f"{side}{ending}"])]
+
+
 def options_of(spelling: str) -> RunOptions:
-    """The options of a run that answers as a side: `MODEL[@HOST]`, `role:NAME`, `pattern:NAME`, `strategy:NAME`, or `arbiter`."""
+    """The options of a run that answers as a side: `MODEL[@HOST]`, `role:NAME`, `pattern:NAME`, `strategy:NAME`, or `arbiter`.
+
+    With `+rag` or `+rag:COLLECTION` at its end, it reads passages of the library.
+    """
+    if isinstance(spelling, str) and LIBRARY in spelling:
+        side, _, collection = spelling.partition(LIBRARY)
+        return replace(options_of(side), rag=True, rag_collection=collection.removeprefix(":"))
     if not isinstance(spelling, str) or not spelling.strip():
         raise UsageError("The name of a side is empty.", next_step="Write MODEL[@HOST], role:NAME or arbiter.")
     whole = RunOptions(

@@ -10,6 +10,7 @@ from mmos.toolbox import Tool
 
 if TYPE_CHECKING:
     from mmos.app.library import Shelves
+    from mmos.app.lifecycle import RunOptions
     from mmos.config.library_schema import PatternRag
     from mmos.config.load import Config
     from mmos.fleet.fleet import Fleet
@@ -42,6 +43,12 @@ class Shelving:
                 print(passage.source, passage.text)
         """
         return self.shelves.library
+
+    def check_library(self, options: RunOptions) -> None:
+        """Raise if a run with these options would read a collection that is not there."""
+        from mmos.app.surrounding import looking_up_for
+
+        looking_up_for(self, options)
 
     def look_up_for(self, name: str, keys: PatternRag) -> LookUp:
         """What looks the task of the pattern `name` up for its members."""

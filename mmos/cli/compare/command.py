@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from mmos.cli.options import AnyPath, Options, shared_options, time_scale
+from mmos.cli.rag_options import rag_sides, sides_with_library
 from mmos.errors import UsageError
 
 HINT = 'Pipe them in, or name a file: --cases cases.jsonl, one on each line, such as {"task": "What is 6 times 7?", "expect": 42}'
@@ -47,6 +48,7 @@ HINT = 'Pipe them in, or name a file: --cases cases.jsonl, one on each line, suc
     metavar="POINTS",
     help="A side that is less than this worse counts as equally good.",
 )
+@rag_sides
 @click.option("--seed", type=click.IntRange(0, 2**31), metavar="N", help="Of the models, and of the chance in the figures.")
 @click.option(
     "--out", type=AnyPath(), metavar="FILE", help="Keep every answer with its score here. The same command goes on where it stopped."
@@ -60,11 +62,12 @@ def compare(options: Options, sides: tuple[str, ...], **arguments: Any) -> int:
     """Let several sides answer the same cases, and say which is better, how sure that is, and what each costs.
 
     A SIDE is a model (MODEL or MODEL@HOST), role:NAME for one role alone, or arbiter for the whole of MMOS as it is configured.
-    strategy:single and strategy:intelligent are the whole of MMOS with another strategy.
+    strategy:single and strategy:intelligent are the whole of MMOS with another strategy. SIDE+rag:COLLECTION reads your documents.
 
     \b
     mmos models compare qwen2.5:14b llama3.2:3b --cases cases.jsonl
     mmos models compare arbiter role:coding --cases cases.jsonl --out answers.jsonl
+    mmos models compare qwen2.5:14b --rag-collection notes --cases cases.jsonl
     mmos models compare --scored scores.jsonl
 
     Exit codes: 0 compared, 1 nothing could be compared, 2 wrong usage or a bad line, 4 no host can serve, 130 interrupted.
@@ -76,6 +79,7 @@ def compare(options: Options, sides: tuple[str, ...], **arguments: Any) -> int:
         return _scored(options, sides, arguments)
     if arguments["cases"] is None:
         raise click.UsageError("--cases FILE is missing. It has the tasks, and what is expected of an answer.")
+    sides = sides_with_library(sides, rag=arguments["rag"], collection=arguments["rag_collection"])
     if len(sides) < 2:
         raise click.UsageError("Name at least two sides: models, role:NAME, or arbiter.")
     if arguments["again"] and arguments["out"] is None:

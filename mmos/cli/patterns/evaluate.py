@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from mmos.cli.options import AnyPath, Options, shared_options, time_scale
+from mmos.cli.rag_options import rag_sides, sides_with_library
 
 
 @click.command(short_help="Say whether a pattern is better than its best member on your cases.")
@@ -30,6 +31,7 @@ from mmos.cli.options import AnyPath, Options, shared_options, time_scale
     metavar="POINTS",
     help="What counts as equally good.",
 )
+@rag_sides
 @click.option("--seed", type=click.IntRange(0, 2**31), metavar="N", help="Of the models, and of the chance in the figures.")
 @click.option("--out", type=AnyPath(), metavar="FILE", help="Keep every answer here. The same command goes on where it stopped.")
 @click.option("--again", is_flag=True, help="With --out: ask again where there was no answer.")
@@ -40,7 +42,8 @@ from mmos.cli.options import AnyPath, Options, shared_options, time_scale
 def evaluate(options: Options, pattern: str, **arguments: Any) -> int:
     """Let a pattern and each of its members alone answer the same cases, and say whether the pattern is better than the best of them.
 
-    What came of it is kept: `mmos doctor` warns of a pattern that does not win.
+    What came of it is kept: `mmos doctor` warns of a pattern that does not win. With --rag, the pattern is compared with itself instead:
+    without and with passages of your documents.
 
     \b
     mmos patterns evaluate second_opinion --cases cases.jsonl
@@ -56,5 +59,7 @@ def evaluate(options: Options, pattern: str, **arguments: Any) -> int:
 
     cases = cases_of(lines_in(arguments["cases"]), arguments["cases"])
     given = {key: arguments[key] for key in ("samples", "concurrency", "judge", "seed", "out", "again", "progress", "show_differences")}
-    job = Job((), cases, **given, within=arguments["within"] / 100, pattern=pattern)
+    sides = sides_with_library([f"pattern:{pattern}"], rag=arguments["rag"], collection=arguments["rag_collection"])
+    with_without = len(sides) > 1
+    job = Job(sides if with_without else (), cases, **given, within=arguments["within"] / 100, pattern="" if with_without else pattern)
     return run_comparison(replace(options, time_scale=arguments["time_scale"]), job)
