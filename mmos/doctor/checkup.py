@@ -19,7 +19,7 @@ from mmos.config.roles import ResolvedRole
 from mmos.config.sources import expanded, is_file
 from mmos.config.wording import Place, perhaps
 from mmos.diagnosis.knowledge import pull
-from mmos.doctor import catalog, hosts, machine, models, patterns, ready, roles, tools
+from mmos.doctor import catalog, hosts, library, machine, models, patterns, ready, roles, tools
 from mmos.doctor.facts import Facts
 from mmos.doctor.findings import FAMILIES, Finding, error, warning
 from mmos.doctor.hosts import skew
@@ -243,6 +243,8 @@ CHECKS: tuple[Check, ...] = (
     hosts.clocks,
     hosts.stuck,
     patterns.winning,
+    library.collections,
+    library.models,
     models.present,
     models.remote,
     models.alike,

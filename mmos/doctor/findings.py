@@ -20,6 +20,7 @@ CODES: dict[str, tuple[str, ...]] = {
     "Tools": ("tools_not_rendered", "tools_rendered_as_structs", "tool_history_lost", "tools_unchecked", "tools_root_wide", "tools_may_write", "tools_may_run", "tools_may_fetch", "tools_unused"),
     "Roles": ("model_cannot_chat", "model_lacks_tools", "model_lacks_thinking", "role_thinks", "role_too_small", "role_led_by_schema", "interpreter_misplaced", "model_unfit", "channel_worse", "channel_measured", "card_damaged", "role_lacks_capability"),
     "Patterns": ("pattern_does_not_win",),
+    "Library": ("library_package_missing", "collection_missing", "embedding_model_missing"),
     "State": (
         "state_missing", "state_unusable", "state_damaged", "state_too_new", "state_too_old", "state_read_only", "state_full", "state_busy", "state_on_network",
         "state_large", "disk_low",
