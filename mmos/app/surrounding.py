@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from mmos.app import wiring
 from mmos.app.lifecycle import RunOptions
@@ -11,7 +11,24 @@ from mmos.participant.loop import Exchange
 from mmos.participant.surroundings import Around
 
 if TYPE_CHECKING:
-    from mmos.app.shelving import Shelving
+    from mmos.app.library import Shelves
+    from mmos.config.library_schema import PatternRag
+    from mmos.config.load import Config
+    from mmos.fleet.fleet import Fleet
+    from mmos.patterns.plan import LookUp
+    from mmos.prompting.templates import Templates
+
+
+class Shelved(Protocol):
+    """What has a library: an `App`."""
+
+    config: Config
+    fleet: Fleet
+    templates: Templates
+
+    @property
+    def shelves(self) -> Shelves: ...
+    def look_up_for(self, name: str, keys: PatternRag) -> LookUp: ...
 
 
 def judging_for(source: Source, options: RunOptions) -> Around[Exchange] | None:
@@ -23,7 +40,7 @@ def judging_for(source: Source, options: RunOptions) -> Around[Exchange] | None:
     return judging_of(source, options)
 
 
-def looking_up_for(shelving: Shelving, options: RunOptions) -> Around[Exchange] | None:
+def looking_up_for(app: Shelved, options: RunOptions) -> Around[Exchange] | None:
     """What looks the task up in the library. None: nobody wants that."""
     if not (options.rag or (options.rag is None and (options.rag_collection or options.rag_top_k))):
         return None
@@ -31,19 +48,19 @@ def looking_up_for(shelving: Shelving, options: RunOptions) -> Around[Exchange] 
     from mmos.app.pattern_library import terms_of_run
     from mmos.app.pattern_runs import rag_of
 
-    shelves, config = shelving.shelves, shelving.config
-    keys = rag_of(options, config, shelving.templates) if options.pattern or config.orchestration.patterns else None
+    shelves, config = app.shelves, app.config
+    keys = rag_of(options, config, app.templates) if options.pattern or config.orchestration.patterns else None
     terms = terms_of_run(shelves, keys, options.rag_collection, options.rag_top_k)
     shelves.check(terms)
     return LookingUp(shelves, terms)
 
 
-def standing_for(shelving: Shelving, options: RunOptions) -> Around[Exchange] | None:
+def standing_for(app: Shelved, options: RunOptions) -> Around[Exchange] | None:
     """What carries out patterns in place of models. None: no model is a pattern."""
-    config = shelving.config
+    config = app.config
     if not (options.pattern or config.orchestration.patterns):
         return None
     from mmos.app.insight import FleetInsight
     from mmos.app.pattern_runs import standing_of
 
-    return standing_of(options, config, shelving.templates, FleetInsight(shelving.fleet), shelving.look_up_for)
+    return standing_of(options, config, app.templates, FleetInsight(app.fleet), app.look_up_for)
