@@ -158,6 +158,10 @@ bench-diagnose *arguments:
 bench-diagnosis *arguments:
     {{bin}}/python scripts/bench_diagnosis.py {{arguments}}
 
+# Measure the library with 100,000 pieces: adding, searching, memory and disk.
+bench-library *arguments:
+    {{bin}}/python scripts/bench_library.py {{arguments}}
+
 # Renew the lock; `just lock --upgrade` takes newer versions.
 lock *arguments:
     {{compile}} pyproject.toml --group dev --extra rag --extra embed {{arguments}} -o requirements/dev.txt
