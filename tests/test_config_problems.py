@@ -83,7 +83,7 @@ second: document
         "o.yaml:6: orchestration.tools[0]: the alias *t refers to itself",
         "o.yaml:6: orchestration.tools[0]: found nothing, allowed: files, shell, web, or module:function, like mytools:read_file",
         "o.yaml:7: orchestration: a list or a mapping cannot be a key; write one word",
-        "o.yaml:7: orchestration.: '' is not a key here. Allowed: servers, arbiter, specialists, routing, conversation, limits, timeouts, phases, fleet, gpu, recovery, defaults, models, patterns, selection, quality, cache, tools, constraints, preferences, tell_mistakes, prompts",
+        "o.yaml:7: orchestration.: '' is not a key here. Allowed: servers, arbiter, specialists, routing, conversation, limits, timeouts, phases, fleet, gpu, recovery, defaults, models, patterns, selection, quality, cache, rag, tools, constraints, preferences, tell_mistakes, prompts",
         "o.yaml:9: '---' starts a second document here; a configuration must be one document",
     ]
 
