@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from mmos.config.library_place import FOLDER
 from mmos.prompting.templates import Templates
 from mmos.toolbox import Tool
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from mmos.journal import Journal
     from mmos.library.library import Library
     from mmos.patterns.plan import LookUp
+
+
+PIECES = ".pieces.lance"
+"""How the folder of a collection ends."""
 
 
 class Shelving:
@@ -58,10 +63,9 @@ class Shelving:
 
     def _library_tools(self) -> list[Tool]:
         """The tool that finds passages, if there is a collection."""
-        from mmos.library.store import names_in
-
         rag, folder = self.config.orchestration.rag, self.journal.folder
-        if not (rag.store or rag.runs or (folder is not None and names_in(folder / "library"))):
+        has_some = folder is not None and any((folder / FOLDER).glob(f"*{PIECES}"))  # looked for without an import: most users have none
+        if not (rag.store or rag.runs or has_some):
             return []
         from mmos.tools.search_library import search_library
 
