@@ -36,7 +36,7 @@ _HOMES = {
 __all__ = [
     "Answer", "App", "Case", "ConfigError", "Context", "Fleet", "Hint", "HostError", "MmosError", "NoHost", "NotFound", "Participant",
     "RunFailed", "RunOptions", "Side", "StateError", "Task", "Tool", "ToolError", "UsageError", "UserQuestion", "Watch", "__version__", "errors", "events",
-    "open", "patterns", "run_sync", "tool",
+    "library", "open", "patterns", "run_sync", "tool",
 ]  # fmt: skip
 
 
@@ -44,7 +44,7 @@ def __getattr__(name: str) -> Any:
     """Import a public name when it is first used: `import mmos` itself costs nothing."""
     from importlib import import_module
 
-    if name in ("errors", "events", "patterns"):
+    if name in ("errors", "events", "library", "patterns"):
         return import_module(f"mmos.{name}")
     home = next((home for home, names in _HOMES.items() if name in names), None)
     if home is None:

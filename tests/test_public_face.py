@@ -201,7 +201,7 @@ def test_every_public_name_is_there() -> None:
     assert sorted(mmos.__all__) == dir(mmos) == [
         "Answer", "App", "Case", "ConfigError", "Context", "Fleet", "Hint", "HostError", "MmosError", "NoHost", "NotFound", "Participant", "RunFailed",
         "RunOptions", "Side", "StateError", "Task", "Tool", "ToolError", "UsageError", "UserQuestion", "Watch", "__version__", "errors", "events",
-        "open", "patterns", "run_sync", "tool",
+        "library", "open", "patterns", "run_sync", "tool",
     ]  # fmt: skip
     for name in mmos.__all__:
         assert getattr(mmos, name) is not None

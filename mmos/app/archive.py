@@ -50,7 +50,7 @@ class Archive:
     Example::
 
         archive = Archive(app.journal, state)
-        for passage in await archive.search(mmos.Query("What did we say about mutexes?")):
+        for passage in await archive.search(mmos.library.Query("What did we say about mutexes?")):
             print(passage.source, passage.text)
     """
 

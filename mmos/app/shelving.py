@@ -44,7 +44,7 @@ class Shelving:
 
         Example::
 
-            for passage in await app.library.search("notes", mmos.Query("How long may a host take?")):
+            for passage in await app.library.search("notes", mmos.library.Query("How long may a host take?")):
                 print(passage.source, passage.text)
         """
         return self.shelves.library
