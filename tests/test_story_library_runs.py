@@ -111,3 +111,17 @@ async def test_a_resumed_run_looks_nothing_up_again(state: Path) -> None:
         assert again.status == "answered"
         assert len(await facts(on.app, answer.run, PassagesFound)) == 1
         assert LIMIT in on.sent("arbiter")[-1]["messages"][-1]["content"] or LIMIT in str(on.sent("arbiter")[-1]["messages"])
+
+
+async def test_a_role_holds_the_tool_if_its_permissions_name_it(state: Path, tmp_path: Path) -> None:
+    specialists = {"coding": {"model": "coding", "server": "here", "tools": ["search_library"]}}
+    said = {
+        "arbiter": [Call("consult_coding_specialist", {"query": TASK}), "So it is."],
+        "coding": [Call("search_library", {"query": TASK}), "90 seconds [1]."],
+    }
+    async with stage(said, state=state, orchestration={"specialists": specialists}) as on:
+        answer = await on.app.run("Ask the specialist.")
+        (found,) = await facts(on.app, answer.run, PassagesFound)
+        assert (found.by, found.passages[0]["source"]) == ("call", "limits.md")
+    async with stage({"arbiter": ["Yes."]}, state=tmp_path / "empty", orchestration={"specialists": specialists}) as on:
+        assert (await on.app.run("Anything?")).status == "answered"

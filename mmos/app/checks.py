@@ -29,6 +29,8 @@ PlacedName = tuple[str, Place]
 """A tool's name, and its place in the configuration."""
 
 TOOLS: Place = ("orchestration", "tools")
+SEARCH_LIBRARY = "search_library"
+"""A tool that is there when the library has a collection. Permissions may name it before."""
 
 
 def problems(config: Config, extra: Sequence[Tool] = ()) -> list[Problem]:
@@ -142,7 +144,7 @@ def _idle(config: Config, tools: Sequence[PlacedName]) -> Iterator[Problem]:
     """Permissions that match no tool: a typing error that would have no visible effect."""
     names = [name for name, _ in tools]
     for place, pattern in _permissions(config):
-        if not any(fnmatchcase(name, pattern) for name in names):
+        if not any(fnmatchcase(name, pattern) for name in (*names, SEARCH_LIBRARY)):
             text = config.document.display(place, pattern)
             near = perhaps(pattern, names) if text == pattern else ""
             yield config.document.problem(place, f"'{text}' matches no tool{near or '.'} Tools: {', '.join(names)}")

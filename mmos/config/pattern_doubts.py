@@ -21,6 +21,12 @@ def findings(orchestration: Orchestration) -> Findings:
         if pattern.pattern in SHAPES:
             for key, why in _idle(pattern):
                 yield (*place, key), f"'{key}' does nothing here: {why}"
+        for key in ("embedding_model", "embedding_server") if pattern.rag else ():
+            if pattern.rag and key in pattern.rag.model_fields_set:
+                yield (
+                    (*place, "rag", key),
+                    f"'{key}' does nothing here: a collection has the vectors that it was given when documents were added",
+                )
         yield from _weights(place, pattern)
         for index, member in enumerate(pattern.models):
             yield from _member((*place, "models", index), member, orchestration)

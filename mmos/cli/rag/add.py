@@ -132,7 +132,10 @@ async def _embed(options: Options, name: str, model: str) -> None:
     """Make the vectors that are missing, if the collection has some, or is to have some."""
     async with library_with_hosts(options) as library:
         rag = options.source().orchestration.rag
-        configured = rag.embedding_model if "embedding_model" in rag.model_fields_set else ""
+        keys = next(
+            (one for one in (rag.collections.get(name), rag) if one is not None and "embedding_model" in one.model_fields_set), None
+        )
+        configured = keys.embedding_model if keys is not None else ""
         if not (wanted := model or (await library.about(name)).embedding.get("model", "") or configured):
             return
         found = await make_vectors(library, name, wanted)
