@@ -103,6 +103,8 @@ class Ingest:
             await to_end(self._follow(before))
         finally:
             await to_end(self.counting.end())
+        if self.added.sources:
+            await self.shelf.suit()
         if self.added.sources or self.added.deleted:
             await self.shelf.upkeep(always=False)
         return self.added

@@ -35,6 +35,7 @@ from mmos.library.rows import (
     sources_schema,
     sources_table,
 )
+from mmos.library.words import is_unspaced
 from mmos.threads import on_thread
 
 __all__ = ["Kept", "Prepared", "Row", "Shelf", "Store", "indexed", "names_in"]
@@ -51,6 +52,11 @@ FRAGMENTS = 64
 _ENDING = f"{PIECES}.lance"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _INDEXED = "indexed"
+_WORDS = {"stem": True, "remove_stop_words": False, "with_position": False}
+"""How the full-text index reads texts."""
+_SPLITTING = "splitting"
+"""The key under which a collection keeps how its texts are split into words, if not at spaces."""
+_SAMPLE = 200
 _MOST_ROWS = 5_000
 """Rows that are written at once."""
 _MOST_NAMES = 500
@@ -297,10 +303,23 @@ class Shelf:
         with faults.told(self.place):
             there = {column for one in await self._pieces.list_indices() for column in one.columns}
             if _INDEXED not in there:
-                await self._pieces.create_index(_INDEXED, config=FTS(stem=True, remove_stop_words=False, with_position=False))
+                await self._pieces.create_index(_INDEXED, config=FTS(**_WORDS))
             for column in ("id", "source"):
                 if column not in there:
                     await self._pieces.create_index(column, config=BTree())
+
+    async def suit(self) -> None:
+        """Index anew by the words of the language, if the texts are in one that has no spaces between words."""
+        if await self.get(_SPLITTING) is not None:
+            return
+        found = await self._read(lambda: self._pieces.query().select([_INDEXED]).limit(_SAMPLE).to_list())
+        if not is_unspaced("".join(row[_INDEXED] for row in found)):
+            return
+        from lancedb.index import FTS
+
+        with faults.told(self.place):
+            await self._pieces.create_index(_INDEXED, config=FTS(base_tokenizer="icu", **_WORDS), replace=True)
+        await self.set(_SPLITTING, b"icu")
 
     async def unindexed(self) -> int:
         """The pieces that the full-text index does not have yet."""

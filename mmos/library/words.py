@@ -49,6 +49,8 @@ STOP = frozenset(
 _UNSPACED = r"\u0e01-\u0e30\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
 """Thai, Chinese and Japanese have no spaces between words. There, each sign is a word."""
+_SIGNS = re.compile(f"[{_UNSPACED}]")
+UNSPACED = 0.1
 _SPACED = "".join(sign if sign.isalnum() else " " for sign in map(chr, range(128)))
 """What each sign of ASCII becomes: to split at spaces takes half as long as to look for words."""
 _MARKS = re.compile(r"[\u0300-\u036f]+")
@@ -60,6 +62,11 @@ def words(text: str) -> list[str]:
     if text.isascii():
         return text.lower().translate(_SPACED).split()
     return _WORD.findall(normalize("NFC", _MARKS.sub("", normalize("NFKD", text))).lower())
+
+
+def is_unspaced(text: str) -> bool:
+    """Whether much of a text is in a script without spaces between words."""
+    return len(_SIGNS.findall(text)) > UNSPACED * max(1, len(text))
 
 
 def sentences(text: str) -> list[str]:
