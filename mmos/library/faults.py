@@ -15,7 +15,8 @@ _READ_ONLY = re.compile(
 _NO_FOLDER = re.compile(r"Not a directory|File exists|os error (17|20)\b", re.IGNORECASE)
 _GONE = re.compile(r"Not found", re.IGNORECASE)
 _DAMAGED = re.compile(
-    r"Invalid range|file size is too small|[Cc]orrupt|magic|[Dd]ecod|[Ii]nvalid|unexpected|out of bounds|panicked", re.IGNORECASE
+    r"Invalid range|file size is too small|[Cc]orrupt|magic|[Dd]ecod|[Ii]nvalid|unexpected|out of bounds|panicked|sufficient data",
+    re.IGNORECASE,
 )
 _RUST = re.compile(r",? ?(location: .*|/\S+\.rs:\d+.*)$", re.DOTALL)
 _MOST = 200

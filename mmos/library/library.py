@@ -255,15 +255,23 @@ class Library:
     async def delete(self, collection: str, sources: Sequence[str] | None = None, *, on_wait: Callable[[], None] | None = None) -> int:
         """Delete sources, or with None the whole collection. Returns how many sources were deleted."""
         async with self._writing(collection, on_wait):
-            kept = await (await self._shelf(collection)).sources()
             if sources is None:
-                self._open.pop(collection, None)
-                self._vectors.close(collection)
-                await to_end(self._store.drop(collection))
-                return len(kept)
+                return await self._drop(collection)
+            kept = await (await self._shelf(collection)).sources()
             there = {one for one in sources if one in kept}
             await to_end(self._delete(await self._shelf(collection), there))
             return len(there)
+
+    async def _drop(self, collection: str) -> int:
+        """Delete a whole collection, also a damaged one: that is the only way out."""
+        try:
+            count = len(await (await self._shelf(collection)).sources())
+        except StateDamaged:
+            count = 0
+        self._open.pop(collection, None)
+        self._vectors.close(collection)
+        await to_end(self._store.drop(collection))
+        return count
 
     async def _delete(self, shelf: Shelf, sources: set[str]) -> None:
         counting = await Counting.of(shelf)

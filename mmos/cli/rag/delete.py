@@ -16,6 +16,7 @@ from mmos.cli.text import flat
 from mmos.plurals import counted
 
 if TYPE_CHECKING:
+    from mmos.library.library import Library
     from mmos.library.store import Kept
 
 SHOWN = 10
@@ -49,7 +50,7 @@ def delete(options: Options, sources: tuple[str, ...], collection: str, *, every
 async def _delete(options: Options, words: Sequence[str], named: str, *, dry_run: bool, yes: bool) -> None:
     library = library_of(options)
     name = there(options, library, named)
-    kept = await library.sources(name)
+    kept = await _kept(library, name, needed=bool(words) or dry_run)
     meant = some_sources(words, kept, name) if words else kept
     if not dry_run:
         what = counted(len(meant), "source")
@@ -64,6 +65,19 @@ async def _delete(options: Options, words: Sequence[str], named: str, *, dry_run
             click.echo(flat(one.source))
     verb = "Would delete" if dry_run else "Deleted"
     click.echo(f"{verb} {counted(len(meant), 'source')} of {name}{'' if words else ', and the collection itself'}.", err=True)
+
+
+async def _kept(library: Library, name: str, *, needed: bool) -> Sequence[Kept]:
+    """The sources. Those of a damaged collection are not known, and it can be deleted all the same."""
+    from mmos.errors import StateDamaged
+
+    try:
+        return await library.sources(name)
+    except StateDamaged:
+        if needed:
+            raise
+        click.echo(f"mmos: {name} is damaged. What is in it is not known.", err=True)
+        return []
 
 
 def _listed(meant: Sequence[Kept]) -> str:
