@@ -170,3 +170,49 @@ async def test_a_comparison_shows_whether_documents_help(place: Path) -> None:
     sides = {one["side"]: one["score"] for one in compared.document["sides"]}
     assert compared.code == 0
     assert sides["arbiter+rag:notes"] > sides["arbiter"]
+
+
+# ---------------------------------------------------------------- what goes wrong
+
+
+async def test_a_folder_that_became_empty_leaves_the_collection(place: Path) -> None:
+    await mmos(place, "rag", "add", "docs", "-C", "notes")
+    for file in (place / "docs").iterdir():
+        file.unlink()
+    again = await mmos(place, "rag", "add", "docs", "-C", "notes", "--json")
+    assert (again.code, again.document["deleted"]) == (0, 40)
+
+
+async def test_there_is_one_document_when_no_host_makes_vectors(place: Path) -> None:
+    added = await mmos(place, "rag", "add", "docs", "-C", "notes", "--embed", "nobody-has-this", "--json", OLLAMA_HOST="http://127.0.0.1:9")
+    assert (added.code, added.document["sources"], added.document["vectors"], added.document["reason"]["code"]) == (
+        4,
+        40,
+        None,
+        "host_unreachable",
+    )
+    found = await mmos(place, "rag", "search", "glacier", "-C", "notes", "--json")
+    assert len(found.document["results"]) == 5
+
+
+async def test_a_rehearsed_model_leaves_no_vectors(place: Path) -> None:
+    refused = await mmos(place, "rag", "add", "docs", "-C", "notes", "--rehearse", "--embed", "nomic-embed-text")
+    assert (refused.code, "A rehearsed model makes no vectors" in refused.err) == (2, True)
+    assert (await mmos(place, "rag", "add", "docs", "-C", "notes", "--rehearse")).code == 0
+    assert (await mmos(place, "rag", "reembed", "-C", "notes", "--rehearse")).code == 2
+    assert (await mmos(place, "rag", "list", "--json")).document["collections"][0]["embedding"] is None
+
+
+async def test_a_damaged_collection_hides_no_other_and_can_be_deleted(place: Path) -> None:
+    for name in ("good", "bad"):
+        await mmos(place, "rag", "add", "docs", "-C", name, "--state", "state")
+    for file in (place / "state" / "library" / "bad.sources.lance").rglob("*"):
+        if file.is_file():
+            file.write_text("junk")
+    listed = await mmos(place, "rag", "list", "--state", "state", "--json")
+    rows = {one["collection"]: one for one in listed.document["collections"]}
+    assert (rows["good"]["sources"], rows["good"]["error"], rows["bad"]["error"]["code"]) == (40, None, "state_damaged")
+    deleted = await mmos(place, "rag", "delete", "--all", "-C", "bad", "--state", "state", "--yes")
+    assert (deleted.code, "bad is damaged" in deleted.err) == (0, True)
+    left = await mmos(place, "rag", "list", "--state", "state", "--json")
+    assert [one["collection"] for one in left.document["collections"]] == ["good"]

@@ -5,24 +5,26 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mmos.cli.options import Options, run_to_end, shared_options
 from mmos.cli.output import print_json, whole_seconds
+from mmos.cli.rag.embedding import MINILM, NOT_REHEARSED, library_with_hosts, told
 from mmos.cli.rag.embedding import embed as make_vectors
-from mmos.cli.rag.embedding import library_with_hosts, told
 from mmos.cli.rag.given import STDIN, in_lines, on_stdin
 from mmos.cli.rag.opening import collection_of, collection_option, library_of
 from mmos.cli.rag.progress import Progress
 from mmos.cli.text import flat
+from mmos.errors import MmosError
 from mmos.plurals import counted
 
 if TYPE_CHECKING:
     from mmos.library.finding import Found, PassedOver
-    from mmos.library.library import Added, Step
+    from mmos.library.library import Added, Embedded, Step
     from mmos.library.passages import Document
 
     Source = Found | PassedOver | Document
@@ -57,6 +59,10 @@ class Given:
             raise click.UsageError("--name and --title are for a text on stdin. Files have their own: mmos rag add - --name NAME <FILE")
         if self.jsonl and (self.exclude or not self.ignore):
             raise click.UsageError("--exclude and --no-ignore are for folders, and --jsonl reads lines.")
+
+    def folders(self) -> list[str]:
+        """The folders that are looked through: also one that has become empty."""
+        return [] if self.jsonl else [path for path in self.paths if path != STDIN and "\0" not in path and Path(path).is_dir()]
 
     def sources(self) -> Iterator[Source]:
         """What is to be added. Files are not read yet."""
@@ -104,6 +110,8 @@ def add(options: Options, collection: str, embed: str, *, no_embed: bool, **give
         raise click.UsageError("The collection 'runs' has your earlier runs, and nothing is added to it. Choose another name.")
     if embed and no_embed:
         raise click.UsageError("--embed and --no-embed cannot be used together.")
+    if embed not in ("", MINILM) and options.rehearse:
+        raise click.UsageError(NOT_REHEARSED)
     return run_to_end(lambda: _add(options, wanted, name, None if no_embed else embed))
 
 
@@ -118,17 +126,35 @@ async def _add(options: Options, given: Given, name: str, model: str | None) -> 
 
     try:
         async with progress.alive():
-            added = await library.add(name, given.sources(), on_step=step)
+            added = await library.add(name, given.sources(), folders=given.folders(), on_step=step, on_wait=_wait)
     except asyncio.CancelledError:
         click.echo("Stopped. What was added stays, and the same command goes on.", err=True)
         raise
-    code = _tell(options, given, name, added, time.monotonic() - began)
-    if model is not None and not code:
-        await _embed(options, name, model)
+    seconds, code = time.monotonic() - began, _code(given, added)
+    wants_vectors = model is not None and not code and (model == MINILM or not options.rehearse)
+    if not options.json:
+        _tell(options, name, added, seconds)
+        found = await _embed(options, name, model or "") if wants_vectors else None
+        if found is not None and found.pieces:
+            click.echo(f"{name}: {told(found)}")
+        return code
+    found, fault = None, None
+    try:
+        found = await _embed(options, name, model or "") if wants_vectors else None
+    except MmosError as error:  # the documents are there, and the document says so
+        from mmos.cli.main import exit_code
+
+        fault, code = error, exit_code(error)
+        click.echo(f"mmos: {error}", err=True)
+    print_json(_document(name, added, seconds, found, fault))
     return code
 
 
-async def _embed(options: Options, name: str, model: str) -> None:
+def _wait() -> None:
+    click.echo("mmos: another process writes this collection. Waiting for it.", err=True)
+
+
+async def _embed(options: Options, name: str, model: str) -> Embedded | None:
     """Make the vectors that are missing, if the collection has some, or is to have some."""
     async with library_with_hosts(options) as library:
         rag = options.source().orchestration.rag
@@ -137,30 +163,35 @@ async def _embed(options: Options, name: str, model: str) -> None:
         )
         configured = keys.embedding_model if keys is not None else ""
         if not (wanted := model or (await library.about(name)).embedding.get("model", "") or configured):
-            return
-        found = await make_vectors(library, name, wanted)
-    if found.pieces and not options.json:
-        click.echo(f"{name}: {told(found)}")
+            return None
+        return await make_vectors(library, name, wanted)
 
 
 # ---------------------------------------------------------------- what is said of it
 
 
-def _tell(options: Options, given: Given, name: str, added: Added, seconds: float) -> int:
-    something = bool(added.sources or added.unchanged or added.deleted)
-    code = int(not something or (given.jsonl and bool(added.passed_over)))
-    if options.json:
-        print_json(
-            {
-                "version": 1, "collection": name, "sources": added.sources, "pieces": added.pieces, "unchanged": added.unchanged,
-                "deleted": added.deleted, "passed_over": _documents(added.passed_over), "seconds": round(seconds, 3),
-            }
-        )  # fmt: skip
-        return code
+def _code(given: Given, added: Added) -> int:
+    return int(not _is_something(added) or (given.jsonl and bool(added.passed_over)))
+
+
+def _is_something(added: Added) -> bool:
+    return bool(added.sources or added.unchanged or added.deleted)
+
+
+def _document(name: str, added: Added, seconds: float, found: Embedded | None, fault: MmosError | None) -> dict[str, Any]:
+    return {
+        "version": 1, "collection": name, "sources": added.sources, "pieces": added.pieces, "unchanged": added.unchanged,
+        "deleted": added.deleted, "passed_over": _documents(added.passed_over), "seconds": round(seconds, 3),
+        "vectors": asdict(found) if found is not None else None,
+        "reason": {"code": fault.code, "message": fault.message, "next": fault.next_step or None} if fault is not None else None,
+    }  # fmt: skip
+
+
+def _tell(options: Options, name: str, added: Added, seconds: float) -> None:
     _tell_passed_over(added.passed_over, everything=bool(options.verbose))
-    if not something:
+    if not _is_something(added):
         click.echo("Nothing could be read." if added.passed_over else "There is nothing to read.", err=True)
-        return code
+        return
     more = [
         f"{counted(number, 'source')} {what}"
         for number, what in ((added.unchanged, "unchanged"), (added.deleted, "no longer there"), (len(added.passed_over), "passed over"))
@@ -168,7 +199,6 @@ def _tell(options: Options, given: Given, name: str, added: Added, seconds: floa
     ]
     read = f"{counted(added.sources, 'source')} read ({counted(added.pieces, 'piece')}) in {whole_seconds(seconds)}"
     click.echo(f"{name}: {', '.join([read, *more])}. It can be searched now.")
-    return code
 
 
 def _tell_passed_over(passed_over: Sequence[PassedOver], *, everything: bool) -> None:

@@ -18,6 +18,9 @@ from mmos.plurals import counted
 if TYPE_CHECKING:
     from mmos.library.library import Embedded, Library
     from mmos.library.passages import Embedder
+MINILM = "minilm"
+"""The model that runs in this process, also in a rehearsal."""
+NOT_REHEARSED = "A rehearsed model makes no vectors: they would mean nothing, and they would stay in your collection. Leave out --rehearse, or name minilm."
 
 
 @dataclass

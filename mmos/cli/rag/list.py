@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +12,7 @@ from mmos.cli.output import how_much, print_json, when
 from mmos.cli.rag.opening import collection_option, library_of, there
 from mmos.cli.rag.sources import shortened
 from mmos.cli.tables import table, terminal_width
+from mmos.cli.text import flat
 from mmos.plurals import counted
 
 if TYPE_CHECKING:
@@ -43,27 +44,30 @@ async def _collections(options: Options) -> None:
         click.echo(EMPTY, err=True)
     else:
         heads = ("COLLECTION", "SOURCES", "PIECES", "SIZE", "CHANGED", "VECTORS")
-        table(
-            heads,
-            [
-                (
-                    row["collection"],
-                    f"{row['sources']:,}",
-                    f"{row['pieces']:,}",
-                    how_much(row["bytes"]),
-                    when(row["changed"]),
-                    (row["embedding"] or {}).get("model", "-"),
-                )
-                for row in rows
-            ],
-        )
+        table(heads, [_cells(row) for row in rows])
+        for row in rows:
+            if row["error"] is not None:
+                click.echo(f"mmos: {row['collection']}: {flat(row['error']['message'])} {flat(row['error']['next'])}", err=True)
+
+
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    if row["error"] is not None:
+        return [row["collection"], "?", "?", "?", "?", "?"]
+    vectors = (row["embedding"] or {}).get("model", "-")
+    return [row["collection"], f"{row['sources']:,}", f"{row['pieces']:,}", how_much(row["bytes"]), when(row["changed"]), vectors]
 
 
 async def _about(library: Library, name: str) -> dict[str, Any]:
-    about = await library.about(name)
+    from mmos.errors import StateError
+
+    try:
+        about = await library.about(name)
+    except StateError as error:  # one that is damaged hides no other
+        fault = {"code": error.code, "message": error.message, "next": error.next_step}
+        return {"collection": name, "sources": 0, "pieces": 0, "bytes": 0, "changed": 0.0, "embedding": None, "error": fault}
     return {
         "collection": name, "sources": about.sources, "pieces": about.pieces, "bytes": about.bytes, "changed": about.changed,
-        "embedding": dict(about.embedding) or None,
+        "embedding": dict(about.embedding) or None, "error": None,
     }  # fmt: skip
 
 

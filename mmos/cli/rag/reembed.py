@@ -8,7 +8,7 @@ import click
 
 from mmos.cli.options import Options, run_to_end, shared_options
 from mmos.cli.output import print_json
-from mmos.cli.rag.embedding import embed, library_with_hosts, told
+from mmos.cli.rag.embedding import MINILM, NOT_REHEARSED, embed, library_with_hosts, told
 from mmos.cli.rag.opening import collection_option, there
 
 
@@ -25,6 +25,8 @@ def reembed(options: Options, model: str | None, collection: str) -> None:
     mmos rag reembed nomic-embed-text -C notes
     mmos rag reembed minilm -C notes
     """
+    if options.rehearse and model != MINILM:
+        raise click.UsageError(NOT_REHEARSED)
     run_to_end(lambda: _reembed(options, model or "", collection))
 
 
