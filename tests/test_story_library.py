@@ -216,3 +216,10 @@ async def test_a_damaged_collection_hides_no_other_and_can_be_deleted(place: Pat
     assert (deleted.code, "bad is damaged" in deleted.err) == (0, True)
     left = await mmos(place, "rag", "list", "--state", "state", "--json")
     assert [one["collection"] for one in left.document["collections"]] == ["good"]
+
+
+async def test_a_file_that_nobody_named_sends_no_documents_to_an_address(place: Path) -> None:
+    (place / "orchestration.yaml").write_text('orchestration: {arbiter: {model: "m:7b"}, rag: {store: "s3://somebody/library"}}\n')
+    for command in (("add", "docs"), ("search", "heron"), ("list",)):
+        refused = await mmos(place, "rag", *command)
+        assert (refused.code, "--trust" in refused.err) == (2, True)

@@ -11,6 +11,7 @@ import click
 
 from mmos.cli.options import Options
 from mmos.cli.output import whole_seconds
+from mmos.cli.rag.opening import place_for
 from mmos.cli.rag.progress import Progress
 from mmos.cli.text import flat
 from mmos.plurals import counted
@@ -57,10 +58,8 @@ class LateFleet:
 @asynccontextmanager
 async def library_with_hosts(options: Options) -> AsyncIterator[Library]:
     """The library, which asks hosts for vectors if a collection has some of their models. What is in the way of that is told once."""
-    from mmos.config.library_place import place_of
     from mmos.library.library import Library, local
 
-    config = options.source()
     known: dict[str, Embedder] = {}
     async with AsyncExitStack() as stack:
 
@@ -70,7 +69,7 @@ async def library_with_hosts(options: Options) -> AsyncIterator[Library]:
             return known[model]
 
         yield Library(
-            place_of(config, options.state_folder(config.path)),
+            place_for(options),
             embedder=embedder,
             on_trouble=lambda text: click.echo(f"mmos: {flat(text)}", err=True),
         )

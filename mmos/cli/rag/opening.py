@@ -20,11 +20,24 @@ USUAL = "documents"
 
 
 def library_of(options: Options) -> Library:
-    from mmos.config.library_place import place_of
     from mmos.library.library import Library
 
+    return Library(place_for(options))
+
+
+def place_for(options: Options) -> str:
+    """Where the collections are. A file that nobody named may not send documents to an address."""
+    from mmos.config.library_place import place_of
+    from mmos.errors import UsageError
+
     config = options.source()
-    return Library(place_of(config, options.state_folder(config.path)))
+    place = place_of(config, options.state_folder(config.path))
+    if "://" in place and options.file().found and not options.trust:
+        raise UsageError(
+            f"{config.path}: this file was only found in the folder, and it keeps documents at an address (rag.store).",
+            next_step=f"If that is right, name the file: -c {config.path}, or add --trust.",
+        )
+    return place
 
 
 def collection_of(options: Options, named: str) -> str:
