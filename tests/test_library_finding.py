@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mmos.library.finding import LARGEST, Found, PassedOver, find
+from mmos.errors import UsageError
+from mmos.library.finding import DEEPEST, LARGEST, Found, PassedOver, find
 
 
 def tree(root: Path, files: dict[str, str]) -> Path:
@@ -114,3 +115,51 @@ def test_what_is_not_there_is_told(tmp_path: Path, name: str) -> None:
     (one,) = find([tmp_path / name])
     assert isinstance(one, PassedOver)
     assert one.why
+
+
+@pytest.mark.parametrize("line", ["!", "\\", "a\\", "[z-a]"])
+def test_a_line_of_gitignore_that_is_no_pattern_counts_nothing(tmp_path: Path, line: str) -> None:
+    tree(tmp_path, {".gitignore": f"{line}\n*.log\n", "a.log": "", "a.md": ""})
+    assert names(tmp_path) == [".gitignore", "a.md"]
+
+
+def test_gitignore_may_begin_with_a_mark_of_utf_8(tmp_path: Path) -> None:
+    tree(tmp_path, {".gitignore": "\ufeff*.log\n", "a.log": ""})
+    assert names(tmp_path) == [".gitignore"]
+
+
+def test_a_pipe_that_is_called_gitignore_is_not_read(tmp_path: Path) -> None:
+    tree(tmp_path, {"a.md": ""})
+    os.mkfifo(tmp_path / ".gitignore")
+    assert names(tmp_path) == ["a.md"]
+
+
+def test_an_exclusion_that_is_no_pattern_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no pattern"):
+        list(find([tmp_path], exclude=["[z-a]"]))
+
+
+@pytest.mark.parametrize("named", ["build", "build/deep"])
+def test_a_folder_that_is_named_is_there_in_any_case(tmp_path: Path, named: str) -> None:
+    tree(
+        tmp_path,
+        {".git/HEAD": "", ".gitignore": "build/\n", "build/deep/a.md": "", "build/deep/.gitignore": "*.log\n", "build/deep/a.log": ""},
+    )
+    assert [Path(name).name for name in names(tmp_path / named)] == [".gitignore", "a.md"]
+
+
+def test_a_name_that_is_no_text_is_told(tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path) + b"/\xff.md"
+    try:
+        with open(path, "w"):  # noqa: PTH123
+            pass
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    assert [one.why for one in find([tmp_path]) if isinstance(one, PassedOver)] == ["its name is not in UTF-8"]
+
+
+def test_folders_that_are_too_deep_are_told(tmp_path: Path) -> None:
+    (tmp_path / "/".join("d" * (DEEPEST + 5))).mkdir(parents=True)
+    (one,) = find([tmp_path])
+    assert isinstance(one, PassedOver)
+    assert one.why == "it is more than 200 folders deep"

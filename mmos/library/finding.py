@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,10 @@ NEVER = frozenset(
     {".git", ".hg", ".svn", ".mmos", "__pycache__", "node_modules", ".venv", ".tox", ".nox", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 )
 """Folders that have nothing to read: what programs keep for themselves."""
+DEEPEST = 200
+"""Folders in each other. Paths that are longer than this allows cannot be opened anyway."""
+_LARGEST_RULES = 1 << 20
+"""Bytes of a `.gitignore`. What is larger is none."""
 INSTALL = "pip install 'mmos[rag]'"
 
 
@@ -47,6 +52,8 @@ def find(paths: Iterable[str | Path], *, exclude: Sequence[str] = (), ignore: bo
         exclude: What to leave out in folders, as patterns of `.gitignore`.
         ignore: Leave out what `.gitignore` files name. A file that is named itself is there in any case.
     """
+    if bad := [one for one in exclude if not _is_pattern(one)]:
+        raise UsageError(f"{bad[0]!r} is no pattern.", next_step="Write it as in .gitignore: *.log or build/")
     for path in map(_absolute, paths):
         try:
             status = os.stat(path)  # noqa: PTH116  # the name may have any characters
@@ -68,11 +75,22 @@ def _why(error: OSError | ValueError) -> str:
 
 
 def _file(path: str, root: str, status: os.stat_result) -> Found | PassedOver:
+    if not _has_letters(path):
+        return PassedOver(path, "its name is not in UTF-8")
     if not stat.S_ISREG(status.st_mode):
         return PassedOver(path, "this is no file that can be read to its end")
     if status.st_size > LARGEST:
         return PassedOver(path, f"it is larger than {LARGEST >> 20} MB")
     return Found(path, root, status.st_size, status.st_mtime)
+
+
+def _has_letters(path: str) -> bool:
+    """Names may have any bytes, and a collection keeps names as text."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 Rules = tuple[str, Callable[[str], "bool | None"]]
@@ -99,12 +117,21 @@ class _Folder:
         top = next((number for number, one in enumerate(parents) if (one / ".git").exists()), -1)
         if top < 0:
             return []
-        return [
+        rules = [
             *_rules_in(str(parents[top]), ".git/info/exclude"),
             *(rule for one in reversed(parents[1 : top + 1]) for rule in _rules_in(str(one))),
         ]
+        return [] if self._is_left_out(rules) else rules
 
-    def _in(self, folder: str, rules: list[Rules]) -> Iterator[Found | PassedOver]:
+    def _is_left_out(self, rules: list[Rules]) -> bool:
+        """Whether the rules leave out the whole folder. The user has named it, so they do not count."""
+        folders = [Path(self.root), *Path(self.root).parents]
+        return any(_left_out(str(one), [rule for rule in rules if Path(rule[0]) in one.parents], is_folder=True) for one in folders)
+
+    def _in(self, folder: str, rules: list[Rules], depth: int = 0) -> Iterator[Found | PassedOver]:
+        if depth > DEEPEST:
+            yield PassedOver(folder, f"it is more than {DEEPEST} folders deep")
+            return
         try:
             with os.scandir(folder) as listed:
                 entries = sorted(listed, key=lambda entry: entry.name)
@@ -114,15 +141,15 @@ class _Folder:
         if self.ignore:
             rules = [*rules, *_rules_in(folder)]
         for entry in entries:
-            yield from self._entry(entry, rules)
+            yield from self._entry(entry, rules, depth)
 
-    def _entry(self, entry: os.DirEntry[str], rules: list[Rules]) -> Iterator[Found | PassedOver]:
+    def _entry(self, entry: os.DirEntry[str], rules: list[Rules], depth: int) -> Iterator[Found | PassedOver]:
         try:
             is_folder = entry.is_dir(follow_symlinks=False)
             if (is_folder and entry.name in NEVER) or _left_out(entry.path, rules, is_folder=is_folder):
                 return
             if is_folder:
-                yield from self._in(entry.path, rules)
+                yield from self._in(entry.path, rules, depth + 1)
             elif entry.is_symlink():
                 yield from self._link(entry)
             else:
@@ -141,16 +168,29 @@ class _Folder:
 
 
 def _rules_in(folder: str, name: str = ".gitignore") -> list[Rules]:
+    path = Path(folder, name)
     try:
-        lines = Path(folder, name).read_text(encoding="utf-8", errors="replace").splitlines()
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_RULES:  # reading a pipe would wait for ever
+            return []
+        lines = path.read_text(encoding="utf-8-sig", errors="replace").split("\n")
     except (OSError, ValueError):
         return []
-    return [(folder, _matching(lines))] if lines else []
+    return [(folder, _matching(lines))]
 
 
-def _matching(lines: Sequence[str]) -> Callable[[str], bool | None]:
-    spec = _pathspec().GitIgnoreSpec.from_lines(lines)
+def _matching(lines: Iterable[str]) -> Callable[[str], bool | None]:
+    """Like git, it goes on after a line that is no pattern."""
+    spec = _pathspec().GitIgnoreSpec.from_lines([line for line in lines if _is_pattern(line)])
     return lambda path: spec.check_file(path).include
+
+
+def _is_pattern(line: str) -> bool:
+    try:
+        _pathspec().GitIgnoreSpec.from_lines([line])
+    except (ValueError, re.error):
+        return False
+    return True
 
 
 def _pathspec() -> Any:
