@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from io import BytesIO
 from pathlib import Path
 from zipfile import ZipFile
@@ -94,8 +95,14 @@ def test_a_text_is_read_as_it_is(tmp_path: Path, data: bytes | str, text: str) -
         ("a.pdf", pdf(""), "it has no text"),
         ("a.docx", b"PK no zip", "it is a damaged document"),
         ("a.docx", docx("")[:-30], "it is a damaged document"),
+        ("a.docx", docx("<w:unclosed>"), "it is a damaged document"),
+        ("a.docx", docx("<w:sdt><w:sdtContent>" * 2_000 + "</w:sdtContent></w:sdt>" * 2_000), "it is a damaged document"),
+        ("a.docx", docx("<!--" + " " * (21 << 20) + "-->"), "its text is larger than 10 MB, unpacked"),
+        ("a.docx", b"\xd0\xcf\x11\xe0" + bytes(600), "it is protected by a password, or of an old version of Word"),
         ("a.ipynb", b"[]", "it is no notebook in version 4"),
         ("a.html", b"<div>" * 400 + b"deep", "its elements are nested deeper than 300 levels"),
+        ("a.html", b"<!--" * 200_000, "it has no text"),
+        ("a.html", b"<p>" * (6 << 20), "it has more than 16 million characters of HTML"),
     ],
 )
 def test_what_cannot_be_read_says_why(tmp_path: Path, name: str, data: bytes, why: str) -> None:
@@ -118,6 +125,34 @@ def test_html_becomes_markdown_without_what_a_browser_hides(tmp_path: Path) -> N
     assert [piece.path for piece in cut(found.text, found.language)] == ["Install"]
 
 
+@pytest.mark.parametrize("source", ["<a ", '<a x="', "<a/", "<!--", "<![", "<?", "</"])
+def test_html_that_is_never_closed_is_read_at_once(tmp_path: Path, source: str) -> None:
+    began = time.process_time()
+    assert document(tmp_path, "a.html", "<p>Words.</p>" + source * 50_000).text.startswith("Words.")
+    assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("<p>One<p>Two <b>bold<p>Three", "One\n\nTwo **bold**\n\nThree\n"),
+        ("<ul><li>a<ul><li>b<li>c</ul><li>d</ul>", "- a\n  - b\n  - c\n- d\n"),
+        ("<dl><dt>a<dd>b<dt>c<dd>d</dl>", "a\n:   b\n\nc\n:   d\n"),
+        ("<table><tr><th>a<th>b<tr><td>c<td>d</table>", "| a | b |\n| --- | --- |\n| c | d |\n"),
+        ("<p>" + "Line<p>" * 400, "Line\n\n" * 399 + "Line\n"),
+        ("<form><h1>All of it</h1><p>in a form</form>", "# All of it\n\nin a form\n"),
+        ("http://example.org/page", "http://example.org/page\n"),
+        ('<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><p>XML</p></html>', "XML\n"),
+    ],
+)
+def test_old_and_strange_pages_are_read(tmp_path: Path, source: str, text: str) -> None:
+    assert document(tmp_path, "a.html", source).text == text
+
+
+def test_the_title_of_a_picture_is_not_that_of_the_page(tmp_path: Path) -> None:
+    assert document(tmp_path, "a.html", "<svg><title>icon</title></svg><h1>Page</h1>").title == "Page"
+
+
 def test_html_says_in_which_letters_it_is(tmp_path: Path) -> None:
     page = '<html><meta charset="iso-8859-2"><p>łódź</p>'.encode("iso-8859-2")
     assert document(tmp_path, "a.html", page).text == "łódź\n"
@@ -127,6 +162,51 @@ def test_a_pdf_is_read_page_by_page(tmp_path: Path) -> None:
     found = document(tmp_path, "a.pdf", pdf("The first page.", "", "The third page.", title="A report"))
     assert (found.title, found.language) == ("A report", "pdf")
     assert found.text == "# page 1\n\nThe first page.\n\n# page 3\n\nThe third page."
+
+
+def test_a_pdf_without_a_title_has_that_of_its_file(tmp_path: Path) -> None:
+    assert document(tmp_path, "annual-report.pdf", pdf("Some words.")).title == "annual report"
+
+
+def test_a_pdf_that_takes_too_many_steps_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mmos.library.reading.pdf.MOST_STEPS", 7)
+    with pytest.raises(Unreadable, match="it takes more than 7 steps"):
+        document(tmp_path, "a.pdf", pdf("one", "two"))
+
+
+def test_a_page_of_a_pdf_that_is_a_map_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mmos.library.reading.pdf.LARGEST_PAGE", 100)
+    assert document(tmp_path, "a.pdf", pdf("one", "x" * 200, "three")).text == "# page 1\n\none\n\n# page 3\n\nthree"
+
+
+@pytest.mark.parametrize(("body", "title"), [(paragraph("Only words."), "Budget & plan"), (paragraph("Chapter", "Heading1"), "Chapter")])
+def test_a_document_of_word_may_have_a_title_among_its_properties(tmp_path: Path, body: str, title: str) -> None:
+    out = BytesIO(docx(body))
+    with ZipFile(out, "a") as file:
+        file.writestr("docProps/core.xml", "<x xmlns:dc='d'><dc:title>Budget &amp; plan</dc:title></x>")
+    assert document(tmp_path, "a.docx", out.getvalue()).title == title
+
+
+def test_nothing_outside_of_a_document_is_read(tmp_path: Path) -> None:
+    kind = f"<!DOCTYPE d [<!ENTITY x SYSTEM 'file://{tmp_path}/secret'>]>"
+    (tmp_path / "secret").write_text("secret words")
+    out = BytesIO()
+    with ZipFile(BytesIO(docx(paragraph("before &x; after")))) as old, ZipFile(out, "w") as file:
+        for name in old.namelist():
+            file.writestr(name, (kind.encode() if name == "word/document.xml" else b"") + old.read(name))
+    assert "secret" not in document(tmp_path, "a.docx", out.getvalue()).text
+
+
+@pytest.mark.parametrize(("name", "data"), [("a.pdf", pdf("One line", "two", title="T")), ("a.docx", docx(paragraph("Words.")))])
+def test_damage_at_any_place_is_told_or_read_over(tmp_path: Path, name: str, data: bytes) -> None:
+    outcomes = set()
+    for place in range(0, len(data), max(1, len(data) // 300)):
+        for broken in (data[:place], data[:place] + b"\xff" + data[place + 1 :]):
+            try:
+                outcomes.add(bool(document(tmp_path, name, broken)))
+            except Unreadable as error:
+                outcomes.add(bool(str(error)))
+    assert outcomes == {True}
 
 
 def test_a_document_of_word_keeps_its_headings(tmp_path: Path) -> None:

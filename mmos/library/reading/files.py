@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from importlib import import_module
 
-from mmos.library.finding import INSTALL, Found
+from mmos.library.finding import INSTALL, LARGEST, Found
 from mmos.library.passages import Document
 from mmos.library.reading.kinds import language_of
 from mmos.library.reading.titles import from_name, title_of
@@ -40,9 +40,11 @@ def read(found: Found) -> Document:
     """The document in a file. Raises `Unreadable`."""
     try:
         with open(found.path, "rb") as file:  # noqa: PTH123  # the name may have any characters
-            data = file.read()
+            data = file.read(LARGEST + 1)
     except (OSError, ValueError) as error:
         raise Unreadable(((error.strerror if isinstance(error, OSError) else None) or str(error)).lower()) from error
+    if len(data) > LARGEST:  # it has grown since it was found, or has no end
+        raise Unreadable(f"it is larger than {LARGEST >> 20} MB")
     language = language_of(found.path, data)
     text = _reader(language)(data)
     if not text.text.strip():

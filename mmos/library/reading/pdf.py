@@ -13,6 +13,10 @@ from pypdf.errors import PyPdfError
 from mmos.library.reading.files import Text, Unreadable
 
 MOST_PAGES = 5_000
+MOST_STEPS = 3_000_000
+"""Steps of drawing in all pages. A book of a thousand pages has two million; pypdf takes a minute for one million."""
+LARGEST_PAGE = 4 << 20
+"""Bytes of the steps of one page. A page with more is a map or a plan, and is left out like a picture."""
 _FAULTS = (
     PyPdfError,
     ValueError,
@@ -46,9 +50,25 @@ def read(data: bytes) -> Text:
 
 def _pages(reader: PdfReader) -> Iterator[str]:
     """The text of each page below its number. Pages without a text, such as pictures of pages, are left out."""
+    count = _Steps()
     for number, page in enumerate(reader.pages, 1):
-        if text := page.extract_text().strip():
+        drawn = page.get_contents()
+        if drawn is None or len(drawn.get_data()) > LARGEST_PAGE:
+            continue
+        if text := page.extract_text(visitor_operand_before=count).strip():
             yield f"# page {number}\n\n{text}"
+
+
+class _Steps:
+    """Counts the steps of drawing. A small file may have them without end, by parts that draw themselves again and again."""
+
+    def __init__(self) -> None:
+        self.left = MOST_STEPS
+
+    def __call__(self, *_: object) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise Unreadable(f"it takes more than {MOST_STEPS:,} steps to draw it")
 
 
 def _title(reader: PdfReader) -> str:

@@ -25,6 +25,8 @@ def title_of(text: str, language: str) -> str:
     if language == "python":
         found = _DOCSTRING.match(text[:5_000])
         return _fit(found["title"].rstrip(".")) if found else ""
+    if language == "pdf":  # its headings are the numbers of its pages, and its first line is often that of a journal
+        return ""
     if language in MARKUP or language in ("rst", "text"):
         return next(
             filter(None, (_fit(one.path.rpartition(" > ")[2]) for one in outline(text[:20_000], language)[1:4])), ""
