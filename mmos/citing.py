@@ -119,12 +119,17 @@ def _short(text: str) -> str:
 
 def check(scope: Scope, answer: str) -> None:
     """Warn of citations of passages that no model was given. Earlier runs of the thread may have given some."""
-    own = {passage["number"] for passage in scope.view.passages}
-    numbers = scope.view.passages.numbers | (set(range(1, scope.conversation.passages + 1)) - own)
+    numbers = numbers_of(scope)
     unknown = sorted(number for number in cited_in(answer) - numbers if 0 < number < LIKELY)
     if unknown:
         cited = _listed([f"[{number}]" for number in unknown])
         scope.warn(f"The answer cites {cited}, but {_in_words(numbers)} given.")
+
+
+def numbers_of(scope: Scope) -> frozenset[int]:
+    """The numbers of the passages that an answer may cite. Earlier runs of the thread may have given some."""
+    own = {passage["number"] for passage in scope.view.passages}
+    return frozenset(scope.view.passages.numbers | (set(range(1, scope.conversation.passages + 1)) - own))
 
 
 def _in_words(numbers: Collection[int]) -> str:

@@ -135,3 +135,10 @@ def test_no_answer_takes_long(name: str) -> None:
     begun = process_time()
     check(Subject("Write it in Python with tests, in one sentence.", HOSTILE[name], {"a.py": "x = 1\n" * 1000}))
     assert process_time() - begun < 2
+
+
+def test_a_passage_that_the_answer_may_cite_is_no_fault() -> None:
+    question, answer = "How long may a host take?", "A host may take 90 seconds [1]."
+    assert [finding.kind for finding in alarms(Subject(question, answer))] == ["citation"]
+    assert alarms(Subject(question, answer, passages=frozenset({1, 2}))) == []
+    assert [finding.kind for finding in alarms(Subject(question, "It is so [7].", passages=frozenset({1, 2})))] == ["citation"]

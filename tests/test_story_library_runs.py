@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from mmos import RunOptions
+from mmos.app.library import LONGEST
+from mmos.events import ModelAsked
 from mmos.library_events import PassagesFound
+from mmos.quality_events import AnswerJudged
 from mmos.testing import Call, facts, stage
 from tests.shelves import filled
 
@@ -125,3 +128,38 @@ async def test_a_role_holds_the_tool_if_its_permissions_name_it(state: Path, tmp
         assert (found.by, found.passages[0]["source"]) == ("call", "limits.md")
     async with stage({"arbiter": ["Yes."]}, state=tmp_path / "empty", orchestration={"specialists": specialists}) as on:
         assert (await on.app.run("Anything?")).status == "answered"
+
+
+@pytest.mark.parametrize("place", ["before", "behind"])
+async def test_a_long_task_is_looked_up_by_its_beginning_and_its_end(state: Path, place: str) -> None:
+    material = " ".join(f"item{number}" for number in range(4_000))
+    task = f"{TASK} {material}" if place == "before" else f"{material} {TASK}"
+    wide = {"arbiter": {"context_window": 131_072, "tools": []}, "rag": {"similarity_threshold": 0}}
+    async with stage({"arbiter": ["90 seconds [1]."]}, state=state, orchestration=wide) as on:
+        answer = await on.app.run(task, options=READS)
+        (found,) = await facts(on.app, answer.run, PassagesFound)
+        assert len(found.query) <= LONGEST + 1
+        assert TASK in found.query
+        assert found.passages[0]["source"] == "limits.md"
+
+
+@pytest.mark.parametrize("window", [512, 768, 1024, 2048])
+async def test_passages_never_make_a_prompt_too_long(tmp_path: Path, window: int) -> None:
+    words = " ".join([LIMIT] * 20)
+    state = await filled(tmp_path / "state", docs={f"{number}.md": f"Note {number}. {words}" for number in range(6)})
+    small = {"arbiter": {"context_window": window, "tools": []}, "rag": {"similarity_threshold": 0}}
+    async with stage({"arbiter": ["90 seconds."]}, state=state, orchestration=small) as on:
+        answer = await on.app.run(TASK, options=READS)
+        assert answer.status == "answered", answer.reason
+        told = [warning for warning in answer.document()["warnings"] if "of 5 passages of the library" in warning]
+        assert 1 <= len(told) <= 2
+        asked = [event.estimate for event in await facts(on.app, answer.run, ModelAsked)]
+        assert len(asked) == 1
+        assert asked[0] <= window
+
+
+async def test_the_checks_of_a_validation_know_the_passages(state: Path) -> None:
+    async with stage({"arbiter": ["90 seconds [1].", "90 seconds [1]."], "analysis": ["None."]}, state=state) as on:
+        answer = await on.app.run(TASK, options=RunOptions(rag_collection="docs", validate=True))
+        (judged, *_) = await facts(on.app, answer.run, AnswerJudged)
+        assert [finding for finding in judged.findings if finding["kind"] == "citation"] == []

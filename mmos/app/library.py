@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 RUNS = "runs"
 """The collection of earlier runs."""
+LONGEST = 2_000
+"""The most characters that are looked up. The time grows with them, and a long task is mostly material."""
 SECONDS = 20.0
 """How long a look-up may take."""
 
@@ -105,6 +107,7 @@ class Shelves:
         from mmos.app.rewording import reworded
 
         terms, start = terms or self.terms(asked.collection), context.scope.clock()
+        asked = replace(asked, query=_question(asked.query))
         others = await reworded(context, self._config, asked.query, terms.rewriting, self._templates)
         async with asyncio.timeout(SECONDS):
             found = await self._search(terms, asked.query, others)
@@ -131,6 +134,12 @@ class Shelves:
                 f"There is no collection {terms.collection!r}{perhaps(terms.collection, names) or '.'}",
                 next_step=f"Collections: {', '.join(names)}." if names else f"Add documents: mmos rag add PATH -C {terms.collection}",
             )
+
+
+def _question(text: str) -> str:
+    """The text, or the beginning and the end of one that is too long. People ask at either end."""
+    half = LONGEST // 2
+    return text if len(text) <= LONGEST else f"{text[:half]}\n{text[-half:]}"
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
+from mmos.citing import numbers_of
 from mmos.events import RunRated
 from mmos.judging.judges import Judges, Silence
 from mmos.judging.remembered import remembered
@@ -54,7 +55,7 @@ class Bench:
         """The verdict on an answer: the earlier one if there is one."""
         verdicts, view = self.scope.view.validation.judged, self.scope.view
         if candidate.step not in verdicts:
-            subject = Subject(view.task, candidate.text, {file.name: file.text for file in view.files if file.text})
+            subject = Subject(view.task, candidate.text, {file.name: file.text for file in view.files if file.text}, numbers_of(self.scope))
             checks: tuple[Finding, ...] = await on_thread(check, subject)
             court = Court(checks) if certain(checks) else await self._court(candidate, checks)
             self.scope.record(await self._event(candidate, court))

@@ -8,7 +8,7 @@ from mmos.errors import WindowExceeded
 from mmos.participant.cast import Asking
 from mmos.participant.composing import Composer
 from mmos.prompting.budget import Counts, tokens_of
-from mmos.prompting.compose import REPLY_SHARE, Space, compose
+from mmos.prompting.compose import REPLY_SHARE, Plan, Space, compose
 from mmos.prompting.frame import Frame
 from mmos.views.conversation import Lane
 
@@ -36,13 +36,17 @@ class Excess:
     def tokens(self, counts: Counts) -> float:
         return tokens_of(self.space.rates, counts)
 
+    def plan(self) -> Plan | None:
+        """What the prompt contains if the oldest exchanges are left out. None: it does not fit."""
+        try:
+            return compose(self.frame, self.lane, self.composer.experience.scale, self.space, skip=self.lane.history.skipped)
+        except WindowExceeded:
+            return None
+
     def fits(self) -> bool:
         """Whether the prompt has room now, with all exchanges that it had before."""
-        try:
-            plan = compose(self.frame, self.lane, self.composer.experience.scale, self.space, skip=self.lane.history.skipped)
-        except WindowExceeded:
-            return False
-        return self.composer.fits(plan)
+        plan = self.plan()
+        return plan is not None and self.composer.fits(plan)
 
     def length(self) -> int:
         """The tokens of the whole prompt."""

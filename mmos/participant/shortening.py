@@ -110,21 +110,20 @@ async def shorten(composer: Composer, room: Asking, channel: str, sight: Sight) 
         shortening = Shortening(composer, room, composer.offer(channel, sight).frame, composer.space(sight))
         if await step(shortening) and (composed := _fitting(composer, channel, sight)) is not None:
             return composed
-    composed = _without_passages(composer, channel, sight)
+    last = Shortening(composer, room, composer.offer(channel, sight).frame, composer.space(sight))
+    composed = _without_passages(last, channel, sight) if composer.passages else composer.compose(channel, sight)
     composer.leave_out(composed.plan)
     return composed
 
 
-def _without_passages(composer: Composer, channel: str, sight: Sight) -> Composed:
+def _without_passages(shortening: Shortening, channel: str, sight: Sight) -> Composed:
     """The request without the oldest exchanges. What the conversation has too much then, passages of the library make room for."""
-    while composer.passages:
-        try:
-            composed = composer.compose(channel, sight)
-        except WindowExceeded:
-            composed = None
-        if composed is not None and not composed.plan.tight:
-            return composed
-        composer.give_passages(composer.passages - 1)
+    composer = shortening.composer
+    for number in range(composer.passages, -1, -1):
+        plan = replace(shortening, space=composer.with_passages(shortening.space, number)).plan()
+        if plan is not None and (not plan.tight or not number):
+            composer.give_passages(number)
+            break  # if there is none, the prompt is too long without them, and they are not what is wrong
     return composer.compose(channel, sight)
 
 

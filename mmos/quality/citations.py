@@ -94,6 +94,7 @@ def _numbers(reading: Reading, text: str) -> Iterator[Finding]:
         re.findall(r"^\s*\[(\d{1,2})\]", reading.question, re.MULTILINE)
     )
     sources |= {number for content in reading.subject.files.values() for number in re.findall(r"^\s*\[(\d{1,2})\]", content, re.MULTILINE)}
+    sources |= {str(number) for number in reading.subject.passages}
     for number in dict.fromkeys(found[1] for found in cited):
         if number not in sources and len(reading.subject.files) < int(number):
             found = next(one for one in cited if one[1] == number)

@@ -22,6 +22,8 @@ class Subject:
     answer: str
     files: Mapping[str, str] = field(default_factory=dict)
     """The texts of the files that came with the question, by name."""
+    passages: frozenset[int] = frozenset()
+    """The numbers of the passages of the library that it may cite."""
 
 
 @dataclass(frozen=True)
